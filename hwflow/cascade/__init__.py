@@ -1,0 +1,1 @@
+"""Numpy-only model of the cascade: margin, calibration, controller, cost."""

@@ -1,0 +1,71 @@
+"""``design.json``: everything a simulator, synthesiser or driver needs to know of an accelerator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hwflow.config.base import StrictModel
+
+DESIGN_FILE = "design.json"
+
+
+class Layer(StrictModel):
+    """One hardware node of a stage.
+
+    ``cycles``: estimated clock cycles per frame; ``mw`` × ``mh`` is the weight matrix.
+    """
+
+    name: str
+    op: str
+    backend: Literal["finn", "hwflow"]
+    module: str
+    pe: int | None = None
+    simd: int | None = None
+    mw: int | None = None
+    mh: int | None = None
+    weight_bit_width: int | None = None
+    cycles: int = Field(ge=0)
+    macs: int = 0
+    fifo_depth_words: int | None = None
+
+
+class StageHardware(StrictModel):
+    """One stage as RTL: module ``top`` with ports ap_clk, ap_rst_n, s_axis_0_*, m_axis_0_*.
+
+    ``in_bytes``: bytes of a frame per input beat, byte 0 in bits 7:0. A score beat carries
+    ``score_lanes`` signed integers of ``score_bits`` bits, lane 0 lowest, class = beat × lanes +
+    lane. ``ii_bound_cycles``: the largest fold count of any node, a lower bound on the II.
+    """
+
+    name: str
+    top: str
+    in_bytes: int = Field(gt=0)
+    score_bits: int = Field(gt=0)
+    score_lanes: int = Field(gt=0)
+    ii_bound_cycles: int = Field(gt=0)
+    layers: tuple[Layer, ...]
+
+
+class Accelerator(StrictModel):
+    """``design.json``; all paths relative to its folder, which is also the tools' working folder.
+
+    ``sources`` is the content of ``rtl.f``: compile order, tops last. ``top`` is
+    ``hwf_accelerator``; ``threshold_int`` are the reset values of its threshold registers.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    top: str
+    part: str
+    clk_period_ns: float
+    sources: tuple[str, ...]
+    bundle: str
+    registers: str
+    frame_bytes: int
+    frame_beat_bytes: int
+    classes: int
+    stages: tuple[StageHardware, ...]
+    threshold_int: tuple[int, ...]
+    retention_frames: tuple[int, ...]

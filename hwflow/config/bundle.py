@@ -1,0 +1,146 @@
+"""The model bundle: what ``export`` writes and every later step reads."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from hwflow.config.base import StrictModel, load
+from hwflow.errors import ConfigError
+
+BUNDLE_FILE = "bundle.json"
+GOLDEN_FILE = "golden.npz"
+
+
+class Accuracy(StrictModel):
+    """Fraction of ``n`` samples of ``split`` classified rightly."""
+
+    split: Literal["train", "validation", "test"]
+    n: int = Field(gt=0)
+    value: float = Field(ge=0, le=1)
+
+
+class StageModel(StrictModel):
+    """One classifier of the cascade as a QONNX file.
+
+    ``score_scale``: network output = integer score × ``score_scale`` (> 0).
+    ``score_bits``: bits of a signed integer that holds every reachable score.
+    ``bops``: Σ MACs × weight bits × activation bits (qonnx's definition) of one frame.
+    ``weight_bit_width``/``act_bit_width``: per layer, input first; the act entry is the layer's
+    *input* bit width, so that MACs × both gives the BOPs.
+    """
+
+    name: str
+    qonnx: str
+    sha256: str
+    score_bits: int = Field(ge=2, le=32)
+    score_scale: float = Field(gt=0)
+    weight_bit_width: tuple[int, ...]
+    act_bit_width: tuple[int, ...]
+    params: int = Field(ge=0)
+    macs: int = Field(ge=0)
+    bops: int = Field(ge=0)
+    pruned: float = Field(ge=0, lt=1, description="fraction of weights removed")
+    accuracy: Accuracy | None
+
+
+class Calibration(StrictModel):
+    """How the thresholds were chosen; never on test data."""
+
+    split: Literal["validation"]
+    n: int = Field(gt=0)
+    eps: float = Field(ge=0, description="accuracy given up against the last stage, as a fraction")
+
+
+class Policy(StrictModel):
+    """Exit stage k iff its margin >= ``threshold_int[k]``; the last stage always exits."""
+
+    score: Literal["margin"]
+    threshold_int: tuple[int, ...]
+    calibration: Calibration | None
+
+
+class CascadeMetrics(StrictModel):
+    """Behaviour of the whole cascade on ``accuracy.split`` at the calibrated thresholds."""
+
+    accuracy: Accuracy
+    exit_rate: tuple[float, ...] = Field(description="fraction of frames leaving at each stage")
+    avg_bops: float
+
+
+class Link(StrictModel):
+    """One link of the exactness chain: how many integers were compared, how many differ."""
+
+    link: str
+    compared: int
+    mismatches: int
+    ties: int
+
+
+class BundleInput(StrictModel):
+    """Frames: uint8, (height, width, channels)."""
+
+    shape: tuple[int, int, int]
+    dtype: Literal["uint8"]
+
+
+class Bundle(StrictModel):
+    """``bundle.json``. Paths are relative to its folder.
+
+    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 (ground truth),
+    ``scores_<k>`` (N, classes) int32 of each stage k, and the expected results of the cascade at
+    ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,) int32, ``margin`` (N,) int64.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    dataset: str
+    input: BundleInput
+    classes: tuple[str, ...]
+    stages: tuple[StageModel, ...] = Field(min_length=1)
+    policy: Policy
+    cascade: CascadeMetrics | None
+    exactness: tuple[Link, ...]
+    golden_sha256: str
+    provenance: dict[str, str]
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        height, width, channels = self.input.shape
+        return height * width * channels
+
+
+def sha256(path: Path) -> str:
+    """Return the file's SHA-256 as hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Return the bundle in ``folder`` after checking every file against its recorded hash.
+
+    Raises:
+        ConfigError: naming the file that is missing or was changed.
+    """
+    bundle = load(Bundle, folder / BUNDLE_FILE)
+    recorded = {stage.qonnx: stage.sha256 for stage in bundle.stages}
+    recorded[GOLDEN_FILE] = bundle.golden_sha256
+    for name, digest in recorded.items():
+        path = folder / name
+        if not path.is_file():
+            raise ConfigError(f"{path}: missing from the bundle; run `hwflow export` again")
+        if sha256(path) != digest:
+            raise ConfigError(
+                f"{path}: does not match the hash in {BUNDLE_FILE} (damaged or edited); "
+                "run `hwflow export` again"
+            )
+    if len(bundle.policy.threshold_int) != len(bundle.stages) - 1:
+        raise ConfigError(
+            f"{folder / BUNDLE_FILE}: policy.threshold_int has "
+            f"{len(bundle.policy.threshold_int)} entries, expected {len(bundle.stages) - 1} "
+            "(one per stage but the last)"
+        )
+    return bundle

@@ -1,0 +1,1 @@
+"""FINN+ as a library: QONNX to streaming RTL."""

@@ -1,0 +1,1 @@
+"""QONNX export and its equality checks."""

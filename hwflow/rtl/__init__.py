@@ -1,0 +1,1 @@
+"""SystemVerilog sources and their file lists."""

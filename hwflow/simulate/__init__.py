@@ -1,0 +1,1 @@
+"""Verilator: cocotb runner and compiled harness."""

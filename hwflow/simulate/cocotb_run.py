@@ -1,0 +1,75 @@
+"""Builds a design in Verilator and runs a cocotb test module on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from hwflow.simulate.toolchain import find_verilator
+
+VERILATOR_FLAGS = (
+    "--no-timing",
+    "-Wno-fatal",
+    # The bench, not the design, decides the run time of the small blocks under cocotb, so compile
+    # them fast rather than fast-running.
+    "-CFLAGS",
+    "-O0",
+)
+
+
+@contextmanager
+def _environment(env: Mapping[str, str]) -> Iterator[None]:
+    # cocotb's runner takes PATH and MAKEFLAGS from the process environment only.
+    with mock.patch.dict(os.environ, env):
+        yield
+
+
+def run_cocotb(
+    top: str,
+    *,
+    sources: Sequence[Path],
+    test_module: str,
+    build_dir: Path,
+    python_path: Sequence[Path],
+    parameters: Mapping[str, int | str] | None = None,
+    env: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
+    testcase: str | None = None,
+) -> None:
+    """Build ``top`` from ``sources`` and run every cocotb test of ``test_module``.
+
+    ``python_path``: folders that hold ``test_module`` and what it imports. ``env`` reaches the
+    test module (use it for what is known only at run time). Raises SystemExit or AssertionError,
+    as cocotb does, when a test fails.
+    """
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    verilator = find_verilator()
+    paths = os.pathsep.join([*map(str, python_path), os.environ.get("PYTHONPATH", "")])
+    with _environment({**verilator.env, "PYTHONPATH": paths}):
+        runner = get_runner("verilator")
+        runner.build(
+            sources=list(sources),
+            hdl_toplevel=top,
+            parameters=dict(parameters or {}),
+            build_dir=build_dir,
+            build_args=[*VERILATOR_FLAGS, *flags],
+            always=True,
+            log_file=build_dir.with_suffix(".build.log"),
+        )
+        results = runner.test(
+            hdl_toplevel=top,
+            test_module=test_module,
+            testcase=testcase,
+            build_dir=build_dir,
+            test_dir=build_dir,
+            extra_env=dict(env or {}),
+            results_xml=str(build_dir / "results.xml"),
+        )
+    tests, failures = get_results(results)
+    assert tests > 0, f"{test_module}: no cocotb test ran"
+    assert failures == 0, f"{test_module}: {failures} of {tests} cocotb tests failed"
