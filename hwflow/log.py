@@ -1,11 +1,19 @@
-"""Logging set-up. Called once, by the command line; libraries only use ``getLogger``."""
+"""Logging set-up and the progress callback. Libraries only use ``getLogger`` and ``Progress``."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.logging import RichHandler
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(what, done, total)``; the command line draws it, libraries never do."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def configure(verbosity: int = 0) -> None:
