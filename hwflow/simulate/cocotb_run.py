@@ -37,9 +37,9 @@ def run_cocotb(
     """Build ``top`` from ``sources`` and run every cocotb test of ``test_module``.
 
     ``optimise`` is the compiler's level for the design; the bench, not the design, decides the run
-    time of a small block, so the default compiles fast. ``python_path``: folders that hold ``test_module`` and what it imports. ``env`` reaches the
-    test module (use it for what is known only at run time). Raises SystemExit or AssertionError,
-    as cocotb does, when a test fails.
+    time of a small block, so the default compiles fast. ``python_path``: folders that hold
+    ``test_module`` and what it imports. ``env`` reaches the test module (use it for what is known
+    only at run time). Raises SystemExit or AssertionError, as cocotb does, when a test fails.
     """
     from cocotb_tools.check_results import get_results
     from cocotb_tools.runner import get_runner
