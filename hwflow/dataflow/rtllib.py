@@ -1,0 +1,51 @@
+"""FINN's RTL library, copied from the installed package with a few checked edits.
+
+The library is not vendored: each build copies what its stages use. Where an edit's text is not
+found, a new FINN version has changed the file, and the build stops and says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwflow.errors import ToolFailedError
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace ``old`` by ``new`` exactly once in the library file ``path``; ``why`` says why."""
+
+    path: str
+    old: str
+    new: str
+    why: str
+
+
+EDITS: tuple[Edit, ...] = ()
+
+
+def copy_library(source: Path, target: Path, edits: tuple[Edit, ...] = EDITS) -> None:
+    """Copy FINN's RTL library from ``source`` to the new folder ``target`` and apply ``edits``.
+
+    Raises:
+        ToolFailedError: if the text of an edit does not occur exactly once.
+    """
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    for edit in edits:
+        path = target / edit.path
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        count = text.count(edit.old)
+        if count != 1:
+            raise ToolFailedError(
+                ["finn-plus"],
+                returncode=1,
+                log=path,
+                tail=(
+                    f"{edit.path}: expected the text {edit.old!r} once, found it {count} times "
+                    f"(needed because: {edit.why}). The installed finn-plus is not the version "
+                    "that hwflow pins; install that version."
+                ),
+            )
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
