@@ -23,7 +23,32 @@ class Edit:
     why: str
 
 
-EDITS: tuple[Edit, ...] = ()
+_LEAF_LOADS = """\
+		typedef int unsigned  leaf_load_t[2*N-1];
+		function leaf_load_t init_leaf_loads();
+			automatic leaf_load_t  res;
+			for(int unsigned  i = 2*N-1; i-- > N-1;)  res[i] = 1;
+			for(int unsigned  i =   N-1; i-- >   0;)  res[i] = res[2*i+1] + res[2*i+2];
+			return  res;
+		endfunction : init_leaf_loads
+"""
+_LEVELS = "	localparam int unsigned  L = $clog2(N);  // Number of levels with reductions\n"
+
+EDITS: tuple[Edit, ...] = (
+    Edit(
+        "mvu/add_multi.sv",
+        _LEAF_LOADS,
+        "",
+        "IEEE 1800 forbids constant functions in generate blocks, and Verilator refuses them",
+    ),
+    Edit("mvu/add_multi.sv", _LEVELS, _LEVELS + _LEAF_LOADS, "the function's new place"),
+    Edit(
+        "fifo/hdl/fifo.sv",
+        "typedef struct {",
+        "typedef struct packed {",
+        "Verilator evaluates constant functions over packed structs only",
+    ),
+)
 
 
 def copy_library(source: Path, target: Path, edits: tuple[Edit, ...] = EDITS) -> None:

@@ -1,0 +1,165 @@
+"""Joins the layers of one stage: a plain Verilog top, and every source it needs in one folder.
+
+FINN writes each node's code into a folder of its own, with absolute memory paths. Here everything
+moves into one ``rtl/`` folder whose files name each other by paths relative to its parent, so that
+the result can be moved and two stages can lie side by side.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwflow.errors import ToolFailedError, UnsupportedModelError
+
+Model = Any
+Node = Any
+
+RTL = "rtl"
+# Layers that the stage template knows how to wire up.
+KNOWN = frozenset(
+    {
+        "ConvolutionInputGenerator_rtl",
+        "FMPadding_rtl",
+        "MVAU_rtl",
+        "Thresholding_rtl",
+        "StreamingDataWidthConverter_rtl",
+        "StreamingFIFO_rtl",
+        "HwfXnorMVAU_rtl",
+        "HwfMaxPool_rtl",
+    }
+)
+# MVAU_rtl's own file list leaves its weight memory out.
+MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream.sv", "memstream/hdl/memstream_axi.sv")
+# Simulation-only model of the FIFO that FINN lists beside the real one.
+UNUSED = frozenset({"fifo_gauge.sv"})
+
+
+@dataclass(frozen=True)
+class _Instance:
+    module: str
+    op: str
+    summary: str
+    in_bits: int
+    out_bits: int
+    weights: str | None
+    weight_bits: int
+
+
+def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ...]:
+    """Write stage ``name`` into ``folder``/rtl; return its sources, relative to ``folder``.
+
+    ``model``: a linear chain of FINN RTL layers with generated code, names prefixed with ``name``.
+
+    Raises:
+        UnsupportedModelError: the layers are not a chain, or one is unknown here.
+        ToolFailedError: FINN's generated text is not what this version of hwflow expects.
+    """
+    from qonnx.custom_op.registry import getCustomOp
+
+    from hwflow.dataflow.plugins.base import render
+
+    (folder / RTL).mkdir(parents=True, exist_ok=True)
+    _check_chain(model)
+    sources: list[str] = []
+    instances = []
+    for node in model.graph.node:
+        operator = getCustomOp(node)
+        instances.append(_instance(node, operator))
+        code = Path(operator.get_nodeattr("code_gen_dir_ipgen"))
+        paths = [Path(path) for path in operator.get_rtl_file_list(abspath=True)]
+        if node.op_type == "MVAU_rtl":
+            paths += [rtllib / part for part in MEMSTREAM]
+            paths.append(code / f"{node.name}_memstream_wrapper.v")
+        for path in paths:
+            if path.name not in UNUSED:
+                _take(path, folder / RTL, sources)
+        _take_memories(node, code, folder / RTL)
+    top = f"{name}.v"
+    text = render("stage.v.j2", name=name, layers=instances)
+    (folder / RTL / top).write_text(text, encoding="utf-8")
+    return (*_packages_first(sources), f"{RTL}/{top}")
+
+
+def _check_chain(model: Model) -> None:
+    tensor = model.graph.input[0].name
+    for node in model.graph.node:
+        if node.op_type not in KNOWN:
+            raise UnsupportedModelError(f"no wiring for {node.op_type}", node=node.name)
+        if node.input[0] != tensor:
+            raise UnsupportedModelError(
+                "the network branches; hwflow stitches chains of layers", node=node.name
+            )
+        tensor = node.output[0]
+
+
+def _instance(node: Node, operator: Any) -> _Instance:
+    attributes = operator.get_nodeattr_types()
+    shown = [
+        f"{key} {operator.get_nodeattr(key)}"
+        for key in ("MW", "MH", "SIMD", "PE", "depth", "inWidth", "outWidth")
+        if key in attributes
+    ]
+    decoupled = node.op_type == "MVAU_rtl"
+    return _Instance(
+        module=operator.get_verilog_top_module_name(),
+        op=node.op_type,
+        summary=", ".join(shown),
+        in_bits=operator.get_instream_width_padded(),
+        out_bits=operator.get_outstream_width_padded(),
+        weights=f"{node.name}_memstream_wrapper" if decoupled else None,
+        weight_bits=operator.get_instream_width_padded(1) if decoupled else 0,
+    )
+
+
+def _take(path: Path, rtl: Path, sources: list[str]) -> None:
+    """Copy a source once; the library's modules are shared by all nodes and stages."""
+    target = rtl / path.name
+    if not target.exists():
+        shutil.copyfile(path, target)
+    elif not filecmp.cmp(path, target, shallow=False) and f"{RTL}/{path.name}" not in sources:
+        raise ToolFailedError(
+            ["finn-plus"],
+            returncode=1,
+            log=path,
+            tail=f"two different sources are called {path.name}",
+        )
+    if f"{RTL}/{path.name}" not in sources:
+        sources.append(f"{RTL}/{path.name}")
+
+
+def _take_memories(node: Node, code: Path, rtl: Path) -> None:
+    """Move the node's memory files to ``rtl`` and its wrappers' paths with them."""
+    name = node.name
+    if node.op_type == "MVAU_rtl":
+        shutil.copyfile(code / "memblock.dat", rtl / f"{name}_weights.dat")
+        _replace(
+            rtl / f"{name}_memstream_wrapper.v",
+            f"{code}/memblock.dat",
+            f"{RTL}/{name}_weights.dat",
+        )
+    for path in sorted(code.glob(f"{name}_*.dat")):
+        shutil.copyfile(path, rtl / path.name)
+    if node.op_type in {"Thresholding_rtl", "HwfXnorMVAU_rtl"}:
+        _replace(rtl / f"{name}.v", f'"./{name}_', f'"{RTL}/{name}_')
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    if old not in text:
+        raise ToolFailedError(
+            ["finn-plus"],
+            returncode=1,
+            log=path,
+            tail=f"{path.name}: expected a memory path {old!r}; is finn-plus the pinned version?",
+        )
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _packages_first(sources: Sequence[str]) -> tuple[str, ...]:
+    packages = [source for source in sources if source.endswith("_pkg.sv")]
+    return (*packages, *(source for source in sources if source not in packages))
