@@ -60,7 +60,8 @@ class Step:
 
     ``config``: the resolved configuration, JSON values only. ``inputs``: files or folders that the
     step reads. ``packages``: sub-packages of hwflow whose code it runs. ``tools``: distributions
-    whose version can change the result.
+    whose version can change the result. ``incremental``: the action tells by itself which files of
+    an earlier run it can use, whatever the inputs were then, so it is given them.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Step:
     packages: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     seed: int | None = None
+    incremental: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,19 +187,16 @@ def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
     inputs = {name: tree_hash(path) for name, path in step.inputs.items()}
     wanted = input_hash(step, inputs)
     found = read(step.out)
-    if (
-        found is not None
-        and found.status == "complete"
-        and found.step == step.name
-        and found.input_hash == wanted
-        and found.artefacts == artefacts(step.out)
-    ):
+    if found is not None and _is_whole(step, found, wanted):
         return Outcome(found, reused=True)
     _refuse_foreign(step, found)
     work = step.out.parent / f".{step.out.name}.partial"
     begun = read(work)
-    if work.exists() and (begun is None or begun.input_hash != wanted):
+    usable = begun is not None and (step.incremental or begun.input_hash == wanted)
+    if work.exists() and not usable:
         shutil.rmtree(work)
+    if step.incremental and found is not None and not work.exists():
+        shutil.copytree(step.out, work)
     manifest = RunManifest(
         schema_version=1,
         step=step.name,
@@ -225,6 +224,26 @@ def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
     write(complete, work)
     _replace(step.out, work)
     return Outcome(complete, reused=False)
+
+
+def is_complete(step: Step) -> bool:
+    """Return whether ``run_step`` would reuse ``step.out``.
+
+    Raises:
+        ConfigError: an input is missing.
+    """
+    found = read(step.out)
+    inputs = {name: tree_hash(path) for name, path in step.inputs.items()}
+    return found is not None and _is_whole(step, found, input_hash(step, inputs))
+
+
+def _is_whole(step: Step, found: RunManifest, wanted: str) -> bool:
+    return (
+        found.status == "complete"
+        and found.step == step.name
+        and found.input_hash == wanted
+        and found.artefacts == artefacts(step.out)
+    )
 
 
 def _replace(out: Path, work: Path) -> None:
