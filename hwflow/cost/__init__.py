@@ -1,1 +1,5 @@
-"""Cost models: BOPs."""
+"""Cost models: numbers in, numbers out."""
+
+from hwflow.cost.bops import LayerCost, NetworkCost, total
+
+__all__ = ["LayerCost", "NetworkCost", "total"]

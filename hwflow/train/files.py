@@ -1,0 +1,139 @@
+"""Files of a training folder: per-stage weights and results, and the checkpoint of a stage.
+
+Every file is written beside its place and renamed, so that an interrupted run leaves either the
+old file or the new one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from hwflow.config.base import StrictModel, load
+from hwflow.config.bundle import Accuracy, sha256
+from hwflow.errors import ConfigError
+
+RESULT_FILE = "train.json"
+log = logging.getLogger(__name__)
+
+
+class StageResult(StrictModel):
+    """A trained stage. ``key``: hash of everything that its weights depend on.
+
+    ``losses``: mean training loss per epoch of the quantised network. ``seconds``: wall time of the
+    call that finished it. Test accuracy is left to ``export``, which measures the frozen network.
+    """
+
+    name: str
+    key: str
+    weights: str
+    sha256: str
+    accuracy: Accuracy
+    losses: tuple[float, ...]
+    seconds: float = Field(ge=0)
+
+
+class TrainResult(StrictModel):
+    """``train.json``: the stages of a recipe, in order; paths relative to its folder."""
+
+    schema_version: int = 1
+    recipe: str
+    stages: tuple[StageResult, ...]
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` never holds a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_json(path: Path, model: StrictModel) -> None:
+    """Write ``model`` as indented JSON."""
+    write_atomic(path, (model.model_dump_json(indent=2) + "\n").encode())
+
+
+def write_weights(path: Path, state: dict[str, Tensor]) -> None:
+    """Write a network's ``state_dict`` as safetensors."""
+    write_atomic(path, save_tensors({name: value.contiguous() for name, value in state.items()}))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the ``state_dict`` in a safetensors file.
+
+    Raises:
+        ConfigError: if it is missing or damaged.
+    """
+    try:
+        return load_tensors(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); run `hwflow train`") from error
+    except Exception as error:  # safetensors raises its own untyped SafetensorError
+        raise ConfigError(f"{path}: not a weight file ({error}); run `hwflow train` again") from error
+
+
+def finished_stage(folder: Path, name: str, key: str) -> StageResult | None:
+    """Return the result of stage ``name`` if ``folder`` holds it, intact and trained for ``key``."""
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        return None
+    try:
+        result = load(StageResult, path)
+    except ConfigError as error:
+        log.warning("training %s again: %s", name, error)
+        return None
+    weights = folder / result.weights
+    intact = weights.is_file() and sha256(weights) == result.sha256
+    return result if result.key == key and intact else None
+
+
+def read_train_result(folder: Path) -> TrainResult:
+    """Return ``train.json`` of ``folder`` after checking the hash of each weight file.
+
+    Raises:
+        ConfigError: naming the file that is missing or was changed.
+    """
+    result = load(TrainResult, folder / RESULT_FILE)
+    for stage in result.stages:
+        weights = folder / stage.weights
+        if not weights.is_file() or sha256(weights) != stage.sha256:
+            raise ConfigError(
+                f"{weights}: missing, or not the file that {RESULT_FILE} describes; "
+                "run `hwflow train` again"
+            )
+    return result
+
+
+def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
+    """Write tensors and plain values, readable without running code from the file."""
+    part = path.with_name(path.name + ".part")
+    torch.save(checkpoint, part)
+    part.replace(path)
+
+
+def read_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
+    """Return the checkpoint at ``path`` if it is there, readable, and belongs to ``key``."""
+    if not path.is_file():
+        return None
+    try:
+        checkpoint = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        log.warning("%s: unreadable checkpoint, starting anew (%s)", path, error)
+        return None
+    if not isinstance(checkpoint, dict) or checkpoint.get("key") != key:
+        log.info("%s: made for another recipe, starting anew", path)
+        return None
+    return checkpoint
