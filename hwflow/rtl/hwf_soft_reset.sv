@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Holds `rst_n_o` low for `Cycles` clocks after each request, and as long as ap_rst_n is low.
+//
+// The length lets resets that a stage pipelines inside reach its last register.
+`default_nettype none
+
+module hwf_soft_reset #(
+    parameter int unsigned Cycles = 16
+) (
+    input wire logic ap_clk,
+    input wire logic ap_rst_n,
+
+    input  wire logic request_i,
+    output      logic rst_n_o
+);
+
+  localparam int unsigned COUNT_BITS = $clog2(Cycles + 1);
+
+  logic [COUNT_BITS-1:0] left_q;
+
+  always_ff @(posedge ap_clk) begin
+    if (!ap_rst_n || request_i) begin
+      left_q  <= COUNT_BITS'(Cycles - 1);
+      rst_n_o <= 1'b0;
+    end else begin
+      if (left_q != '0) left_q <= left_q - 1'b1;
+      rst_n_o <= left_q == '0;
+    end
+  end
+
+endmodule
+
+`default_nettype wire
