@@ -29,12 +29,14 @@ log = logging.getLogger(__name__)
 class StageResult(StrictModel):
     """A trained stage. ``key``: hash of everything that its weights depend on.
 
+    ``threads``: torch threads, which decide how float sums are split, and so are in the key.
     ``losses``: mean training loss per epoch of the quantised network. ``seconds``: wall time of the
     call that finished it. Test accuracy is left to ``export``, which measures the frozen network.
     """
 
     name: str
     key: str
+    threads: int = Field(gt=0)
     weights: str
     sha256: str
     accuracy: Accuracy

@@ -83,6 +83,7 @@ def train_stage(
     result = StageResult(
         name=name,
         key=key,
+        threads=threads,
         weights=weights.name,
         sha256=sha256(weights),
         accuracy=Accuracy(

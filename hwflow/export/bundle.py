@@ -1,0 +1,151 @@
+"""Writes the model bundle of a trained recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, measure
+from hwflow.cascade.cost import expected_bops
+from hwflow.cascade.decision import run_cascade
+from hwflow.config.bundle import (
+    BUNDLE_FILE,
+    GOLDEN_FILE,
+    Accuracy,
+    Bundle,
+    BundleInput,
+    Calibration,
+    CascadeMetrics,
+    Policy,
+    load_bundle,
+    sha256,
+)
+from hwflow.config.recipe import Recipe
+from hwflow.data import Splits, load
+from hwflow.errors import ConfigError
+from hwflow.export.golden import write_npz
+from hwflow.export.stage import ExportedStage, export_stage
+from hwflow.log import Progress, silent
+from hwflow.nets import build
+from hwflow.train import RESULT_FILE, read_train_result, read_weights, stage_key
+
+_TOOLS = ("hwflow", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "scikit-learn")
+
+
+def export(
+    recipe: Recipe, train_dir: Path, out_dir: Path, *, progress: Progress = silent
+) -> Bundle:
+    """Write the bundle of the stages trained in ``train_dir`` to ``out_dir`` and return it.
+
+    The bundle appears whole or not at all; one that ``out_dir`` already holds is replaced. Its
+    bytes depend on the recipe, the weights and the tools' versions only.
+
+    Raises:
+        ConfigError: if ``train_dir`` does not hold this recipe's stages, or ``out_dir`` holds
+            something that is no bundle.
+        UnsupportedModelError: if a network cannot be exact in integers.
+        VerificationError: if QONNX disagrees with the trained network, naming the first frame.
+    """
+    _check_trained(recipe, train_dir)
+    if out_dir.exists() and not (out_dir / BUNDLE_FILE).is_file() and any(out_dir.iterdir()):
+        raise ConfigError(
+            f"{out_dir}: holds files but no {BUNDLE_FILE}; choose an empty or new folder"
+        )
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as scratch:
+        fresh = Path(scratch) / "bundle"
+        fresh.mkdir()
+        _write(recipe, train_dir, fresh, progress)
+        if out_dir.exists():
+            out_dir.rename(Path(scratch) / "old")
+        fresh.rename(out_dir)
+    return load_bundle(out_dir)
+
+
+def _check_trained(recipe: Recipe, train_dir: Path) -> None:
+    trained = read_train_result(train_dir)
+    keys = {stage.name: (stage.key, stage.threads) for stage in trained.stages}
+    for index, stage in enumerate(recipe.stages):
+        key, threads = keys.get(stage.name, ("", 1))
+        if key != stage_key(recipe, index, threads=threads):
+            raise ConfigError(
+                f"{train_dir / RESULT_FILE}: stage {stage.name!r} was not trained, or for another "
+                "recipe; run `hwflow train` with this recipe"
+            )
+
+
+def _write(recipe: Recipe, train_dir: Path, folder: Path, progress: Progress) -> None:
+    splits = load(recipe.dataset)
+    exported = []
+    steps = len(recipe.stages) + 1
+    for index, stage in enumerate(recipe.stages):
+        progress(f"export {stage.name}", index, steps)
+        network = build(stage, splits.frame_shape, len(splits.classes))
+        network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
+        exported.append(export_stage(stage, network, splits, folder / f"stage{index}.onnx"))
+    progress("calibrate", steps - 1, steps)
+    bundle = _assemble(recipe, splits, exported, folder / GOLDEN_FILE)
+    (folder / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    progress("calibrate", steps, steps)
+
+
+def _assemble(
+    recipe: Recipe, splits: Splits, stages: list[ExportedStage], golden: Path
+) -> Bundle:
+    """Return the bundle's description after writing its golden file."""
+    validation = ScoredSplit(
+        "validation", splits.validation.labels, tuple(s.validation_scores for s in stages)
+    )
+    thresholds = choose_thresholds(validation, eps=recipe.calibration.eps)
+    test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
+    stats = measure(test, thresholds)
+    result = run_cascade(test.scores, thresholds)
+    write_npz(
+        golden,
+        {
+            "frames": splits.test.frames,
+            "label": splits.test.labels.astype(np.uint8),
+            **{f"scores_{k}": stage.test_scores for k, stage in enumerate(stages)},
+            "prediction": result.prediction.astype(np.int32),
+            "exit_stage": result.exit_stage.astype(np.int32),
+            "margin": result.margin.astype(np.int64),
+        },
+    )
+    return Bundle(
+        schema_version=1,
+        name=recipe.name,
+        dataset=recipe.dataset.name,
+        input=BundleInput(shape=splits.frame_shape, dtype="uint8"),
+        classes=splits.classes,
+        stages=tuple(stage.model for stage in stages),
+        policy=Policy(
+            score=recipe.calibration.score,
+            threshold_int=thresholds,
+            calibration=Calibration(
+                split="validation", n=len(splits.validation), eps=recipe.calibration.eps
+            ),
+        ),
+        cascade=CascadeMetrics(
+            accuracy=Accuracy(split="test", n=len(splits.test), value=stats.accuracy),
+            exit_rate=stats.exit_rate,
+            avg_bops=expected_bops([s.model.bops for s in stages], stats.exit_rate),
+        ),
+        exactness=tuple(link for stage in stages for link in stage.links),
+        golden_sha256=sha256(golden),
+        provenance=_provenance(recipe),
+    )
+
+
+def _provenance(recipe: Recipe) -> dict[str, str]:
+    canonical = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+    return {
+        "recipe_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "seed": str(recipe.seed),
+        **{tool: version(tool) for tool in _TOOLS},
+    }

@@ -1,0 +1,71 @@
+"""Exports one trained stage: frozen network, QONNX file, and the integers of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
+from hwflow.config.recipe import StageRecipe
+from hwflow.cascade.decision import top2
+from hwflow.cost import total
+from hwflow.data import Splits
+from hwflow.export.freeze import freeze, score_bits
+from hwflow.export.qonnx_file import write_qonnx
+from hwflow.export.verify import compare, trace_network, trace_qonnx
+from hwflow.nets import VggTinyNet
+
+
+@dataclass(frozen=True)
+class ExportedStage:
+    """A stage in the bundle, its links, and its scores on two splits, (N, classes) int32."""
+
+    model: StageModel
+    links: tuple[Link, ...]
+    validation_scores: NDArray[np.int32]
+    test_scores: NDArray[np.int32]
+
+
+def export_stage(
+    stage: StageRecipe, network: VggTinyNet, splits: Splits, path: Path
+) -> ExportedStage:
+    """Freeze ``network``, write it to ``path`` and prove the file equal on every test frame.
+
+    Raises:
+        UnsupportedModelError: naming what exact integers cannot carry.
+        VerificationError: naming the first test frame on which the file differs.
+    """
+    units = freeze(network)
+    write_qonnx(network, splits.frame_shape, path)
+    trained, ties = trace_network(network, units, splits.test.frames)
+    executed = trace_qonnx(
+        path,
+        splits.test.frames,
+        act_scales=[unit.quantiser.scale for unit in units],
+        score_scale=network.score_scale,
+    )
+    links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
+    validation, _ = trace_network(network, units, splits.validation.frames)
+    layers = network.plan.costs()
+    cost = total(layers)
+    label, _ = top2(trained.scores)
+    model = StageModel(
+        name=stage.name,
+        qonnx=path.name,
+        sha256=sha256(path),
+        score_bits=score_bits(network),
+        score_scale=network.score_scale,
+        weight_bit_width=tuple(layer.weight_bit_width for layer in layers),
+        act_bit_width=tuple(layer.act_bit_width for layer in layers),
+        params=cost.params,
+        macs=cost.macs,
+        bops=cost.bops,
+        pruned=0.0,
+        accuracy=Accuracy(
+            split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
+        ),
+    )
+    return ExportedStage(model, links, validation.scores, trained.scores)

@@ -1,0 +1,199 @@
+"""Equality of the exported QONNX with the trained network, on every integer of every test frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
+
+from hwflow.config.bundle import Link
+from hwflow.errors import UnsupportedModelError, VerificationError
+from hwflow.export.freeze import FrozenUnit
+from hwflow.export.qonnx_file import INPUT, OUTPUT
+from hwflow.nets import VggTinyNet
+from hwflow.train import to_codes
+
+BATCH = 90
+_QUANTISERS = ("Quant", "BipolarQuant")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Integers of one network over N frames.
+
+    ``activations``: per quantiser (N, ...) int32 codes, in order; ``scores``: (N, classes) int32.
+    """
+
+    activations: tuple[NDArray[np.int32], ...]
+    scores: NDArray[np.int32]
+
+
+def to_integers(values: NDArray[np.float32], scale: float, *, what: str) -> NDArray[np.int32]:
+    """Return ``values`` / ``scale`` as int32.
+
+    Raises:
+        UnsupportedModelError: if a value is not an exact multiple of ``scale``.
+    """
+    steps = values.astype(np.float64) / scale
+    integers = np.rint(steps)
+    if not np.array_equal(steps, integers):
+        worst = np.unravel_index(np.argmax(np.abs(steps - integers)), steps.shape)
+        raise UnsupportedModelError(
+            f"value {values[worst]!r} at frame {worst[0]} is no integer multiple of {scale!r}",
+            node=what,
+        )
+    return integers.astype(np.int32)
+
+
+def trace_network(
+    network: VggTinyNet, units: Sequence[FrozenUnit], frames: NDArray[np.uint8]
+) -> tuple[Trace, int]:
+    """Return the integers of the frozen ``network`` on ``frames``, and the rounding ties met.
+
+    Ties are counted in exact arithmetic: accumulators are exact integers (checked by ``freeze``),
+    and gain, bias and their combination fit float64.
+    """
+    activations: list[list[NDArray[np.float32]]] = [[] for _ in units]
+    scores: list[NDArray[np.float32]] = []
+    ties = [0 for _ in units]
+
+    def keep(index: int) -> Callable[..., None]:
+        def hook(module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
+            activations[index].append(output.numpy())
+
+        return hook
+
+    def count(index: int) -> Callable[..., None]:
+        unit = units[index]
+
+        def hook(
+            module: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor
+        ) -> None:
+            channels = (-1,) + (1,) * (inputs[0].dim() - 2)
+            exact = inputs[0].double().numpy() * unit.gain.reshape(channels)
+            exact += unit.bias.reshape(channels)
+            ties[index] += int(np.sum(unit.quantiser.on_tie(exact)))
+
+        return hook
+
+    hooks = [
+        (module, make(index))
+        for index, unit in enumerate(network.units())
+        for module, make in ((unit.act, keep), (unit.norm, count))
+    ]
+    with _hooked(hooks), torch.no_grad():
+        for batch in to_codes(frames).split(BATCH):
+            scores.append(network(batch).numpy())
+    codes = tuple(
+        to_integers(np.concatenate(parts), unit.quantiser.scale, what=unit.name)
+        for unit, parts in zip(units, activations, strict=True)
+    )
+    real = np.concatenate(scores)
+    return Trace(codes, to_integers(real, network.score_scale, what="scores")), sum(ties)
+
+
+def trace_qonnx(
+    path: Path, frames: NDArray[np.uint8], *, act_scales: Sequence[float], score_scale: float
+) -> Trace:
+    """Return the integers that qonnx computes for the file at ``path`` on ``frames``."""
+    model = ModelWrapper(str(path))
+    count = len(frames)
+    batch = next(size for size in range(min(BATCH, count), 0, -1) if count % size == 0)
+    model = model.transform(ChangeBatchSize(batch)).transform(InferShapes())
+    quantised = [
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type in _QUANTISERS and model.get_initializer(node.input[0]) is None
+    ]
+    if len(quantised) != len(act_scales):
+        raise UnsupportedModelError(
+            f"{path}: {len(quantised)} activation quantisers, expected {len(act_scales)}"
+        )
+    codes = to_codes(frames).numpy()
+    contexts = [
+        execute_onnx(model, {INPUT: codes[first : first + batch]}, return_full_exec_context=True)
+        for first in range(0, count, batch)
+    ]
+
+    def gather(tensor: str, scale: float) -> NDArray[np.int32]:
+        values = np.concatenate([context[tensor] for context in contexts])
+        return to_integers(values, scale, what=tensor)
+
+    return Trace(
+        activations=tuple(
+            gather(tensor, scale) for tensor, scale in zip(quantised, act_scales, strict=True)
+        ),
+        scores=gather(OUTPUT, score_scale),
+    )
+
+
+def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link, ...]:
+    """Return the links ``<link> activations`` and ``<link> scores`` after comparing every integer.
+
+    Raises:
+        VerificationError: naming the first frame whose scores differ, or else whose activations do.
+    """
+    scores = Link(
+        link=f"{link} scores",
+        compared=_equal(f"{link} scores", [expected.scores], [got.scores]),
+        mismatches=0,
+        ties=0,
+    )
+    activations = Link(
+        link=f"{link} activations",
+        compared=_equal(f"{link} activations", expected.activations, got.activations),
+        mismatches=0,
+        ties=ties,
+    )
+    return activations, scores
+
+
+def _equal(
+    link: str, expected: Sequence[NDArray[np.int32]], got: Sequence[NDArray[np.int32]]
+) -> int:
+    compared = sum(part.size for part in expected)
+    differing = [left != right for left, right in zip(expected, got, strict=True)]
+    mismatches = sum(int(part.sum()) for part in differing)
+    if mismatches == 0:
+        return compared
+    first = [int(np.argmax(part.reshape(len(part), -1).any(axis=1))) for part in differing]
+    part = min(
+        (index for index, wrong in enumerate(differing) if wrong.any()), key=lambda i: first[i]
+    )
+    frame = first[part]
+    wrong = differing[part][frame]
+    raise VerificationError(
+        link,
+        compared=compared,
+        mismatches=mismatches,
+        sample=frame,
+        expected=_excerpt(expected[part][frame], wrong),
+        got=_excerpt(got[part][frame], wrong),
+    )
+
+
+def _excerpt(values: NDArray[np.int32], wrong: NDArray[np.bool_]) -> str:
+    """Return a whole score vector, or the first differing values of something longer."""
+    if values.ndim == 1 and values.size <= 16:
+        return str(values.tolist())
+    places = np.argwhere(wrong)[:4]
+    return ", ".join(f"{values[tuple(place)]} at {tuple(place.tolist())}" for place in places)
+
+
+@contextmanager
+def _hooked(hooks: Sequence[tuple[torch.nn.Module, Callable[..., None]]]) -> Iterator[None]:
+    handles = [module.register_forward_hook(hook) for module, hook in hooks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
