@@ -36,7 +36,8 @@ class StageHardware(StrictModel):
 
     ``in_bytes``: bytes of a frame per input beat, byte 0 in bits 7:0. A score beat carries
     ``score_lanes`` signed integers of ``score_bits`` bits, lane 0 lowest, class = beat × lanes +
-    lane. ``ii_bound_cycles``: the largest fold count of any node, a lower bound on the II.
+    lane. ``ii_bound_cycles``: the largest fold count of any node, a lower bound on the II. ``latency_estimate_cycles``: first
+    input beat to last score, estimated.
     """
 
     name: str
@@ -45,6 +46,7 @@ class StageHardware(StrictModel):
     score_bits: int = Field(gt=0)
     score_lanes: int = Field(gt=0)
     ii_bound_cycles: int = Field(gt=0)
+    latency_estimate_cycles: int = Field(gt=0)
     layers: tuple[Layer, ...]
 
 

@@ -196,7 +196,6 @@ def minimise_widths(model: Model) -> Model:
     from finn.transformation.fpgadataflow.minimize_accumulator_width import (
         MinimizeAccumulatorWidth,
     )
-    from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
     from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
     from qonnx.core.datatype import DataType
     from qonnx.custom_op.registry import getCustomOp
@@ -216,7 +215,6 @@ def minimise_widths(model: Model) -> Model:
         InferDataTypes(),
     ):
         model = model.transform(transformation)
-    _ = MinimizeWeightBitWidth
     return model
 
 

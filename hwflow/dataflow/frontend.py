@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,10 @@ from hwflow.errors import UnsupportedModelError
 Model = Any
 Node = Any
 
-
-@dataclass(frozen=True)
-class Streamlined:
-    """A streamlined stage.
-
-    ``model``: input (1, H, W, C) of type UINT8, output (1, classes) of integers; the trained
-    network's output is that times ``score_scale``.
-    """
-
-    model: Model
-    score_scale: float
+SCORE_SCALE = "hwflow_score_scale"
 
 
-def _import_qonnx(model: Model) -> Model:
+def import_qonnx(model: Model) -> Model:
     """Return the QONNX graph cleaned up, its quantisers turned into multi-thresholds."""
     from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
     from qonnx.transformation.fold_constants import FoldConstants
@@ -103,7 +92,7 @@ def _declare_integer_input(model: Model) -> Model:
     return model
 
 
-def _streamline(model: Model) -> Model:
+def streamline(model: Model) -> Model:
     """Move scales and biases into thresholds, lower convolutions, go to NHWC."""
     import finn.transformation.streamline.absorb as absorb
     from finn.transformation.streamline import Streamline
@@ -135,7 +124,7 @@ def _streamline(model: Model) -> Model:
     return model
 
 
-def _drop_input_transpose(model: Model) -> Model:
+def drop_input_transpose(model: Model) -> Model:
     """Take frames as NHWC: remove the transpose behind the input.
 
     Raises:
@@ -171,8 +160,11 @@ def _drop_input_transpose(model: Model) -> Model:
     return model
 
 
-def _take_score_scale(model: Model) -> Streamlined:
+def take_score_scale(model: Model) -> Model:
     """Cut the last positive scale off, so that the graph ends in the last layer's integers.
+
+    The scale is kept as the graph's metadata ``SCORE_SCALE``: the trained network's output is the
+    integers times that.
 
     Raises:
         UnsupportedModelError: if the last layer's output is not integers times one positive scale.
@@ -199,10 +191,11 @@ def _take_score_scale(model: Model) -> Streamlined:
             f"expected the network to end in a linear layer without bias, found {last.op_type}",
             node=last.name,
         )
-    return Streamlined(model, scale)
+    model.set_metadata_prop(SCORE_SCALE, repr(scale))
+    return model
 
 
-def _permute_flatten(model: Model) -> Model:
+def permute_flatten(model: Model) -> Model:
     """Let a linear layer behind a feature map read it in NHWC order: permute its weight rows."""
     from qonnx.util.basic import get_by_name
 
@@ -229,29 +222,7 @@ def _permute_flatten(model: Model) -> Model:
     return model
 
 
-def _encode_bipolar(model: Model) -> Model:
-    """Let ±1 activations travel as bits: thresholds give {0, 1} and 0 stands for −1.
-
-    Only the outputs of two-level thresholds change type; the layers behind them are told apart by
-    that type (``backend``).
-    """
-    from qonnx.core.datatype import DataType
-    from qonnx.custom_op.registry import getCustomOp
-    from qonnx.transformation.infer_datatypes import InferDataTypes
-
-    for node in model.graph.node:
-        if node.op_type != "MultiThreshold":
-            continue
-        operator = getCustomOp(node)
-        if operator.get_nodeattr("out_dtype") == "BIPOLAR":
-            operator.set_nodeattr("out_scale", 1.0)
-            operator.set_nodeattr("out_bias", 0.0)
-            operator.set_nodeattr("out_dtype", "BINARY")
-            model.set_tensor_datatype(node.output[0], DataType["BINARY"])
-    return model.transform(InferDataTypes())
-
-
-def _check_thresholds(model: Model) -> Model:
+def check_thresholds(model: Model) -> Model:
     """Refuse thresholds that are no numbers.
 
     They come from a batch norm with γ = 0, and FINN's rounding pass would loop on them for ever.

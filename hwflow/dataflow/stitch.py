@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hwflow.errors import ToolFailedError, UnsupportedModelError
+from hwflow.rtl.template import render_template
 
 Model = Any
 Node = Any
@@ -61,8 +62,6 @@ def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ..
     """
     from qonnx.custom_op.registry import getCustomOp
 
-    from hwflow.dataflow.plugins.base import render
-
     (folder / RTL).mkdir(parents=True, exist_ok=True)
     _check_chain(model)
     sources: list[str] = []
@@ -80,7 +79,7 @@ def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ..
                 _take(path, folder / RTL, sources)
         _take_memories(node, code, folder / RTL)
     top = f"{name}.v"
-    text = render("stage.v.j2", name=name, layers=instances)
+    text = render_template("stage.v.j2", module=name, layers=instances)
     (folder / RTL / top).write_text(text, encoding="utf-8")
     return (*_packages_first(sources), f"{RTL}/{top}")
 

@@ -8,25 +8,10 @@ from typing import Any
 
 import numpy as np
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from qonnx.core.datatype import BaseDataType, DataType
 
-DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("hwflow.rtl", "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,  # the output is Verilog
-)
-
-
-def render(template: str, **values: object) -> str:
-    """Return ``hwflow/rtl/templates/<template>`` filled with ``values``; a missing one raises."""
-    return _TEMPLATES.get_template(template).render(**values)
-
+from hwflow.rtl.files import RTL_DIR
+from hwflow.rtl.template import render_template
 
 class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
     """A FINN layer of ours with one data input, one output, and a plain Verilog wrapper.
@@ -112,17 +97,15 @@ class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
         name = self.onnx_node.name
         self.set_nodeattr("gen_top_module", name)
         self.write_memories(model, folder)
-        text = render(self.template, name=name, **self.template_values())
+        text = render_template(self.template, module=name, **self.template_values())
         (folder / f"{name}.v").write_text(text, encoding="utf-8")
         self.set_nodeattr("ipgen_path", str(folder))
         self.set_nodeattr("ip_path", str(folder))
 
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
         """Return our modules, callees first, then the wrapper."""
-        from hwflow.dataflow.plugins.sources import OWN_RTL
-
         folder = Path(self.get_nodeattr("code_gen_dir_ipgen")) if abspath else Path()
-        own = [str(OWN_RTL / f"{module}.sv") for module in self.modules]
+        own = [str(RTL_DIR / f"{module}.sv") for module in self.modules]
         return [*own, str(folder / f"{self.get_nodeattr('gen_top_module')}.v")]
 
     def code_generation_ipi(self) -> list[str]:

@@ -1,0 +1,115 @@
+"""The link QONNX golden ↔ FINN graph: the hardware graph, executed in Python, on every frame."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwflow.config.bundle import GOLDEN_FILE, Link, load_bundle
+from hwflow.dataflow import finn
+from hwflow.dataflow.frontend import SCORE_SCALE
+from hwflow.dataflow.stage import HARDWARE_GRAPH
+from hwflow.errors import ConfigError, VerificationError
+from hwflow.log import Progress, silent
+
+Model = Any
+Scores = NDArray[np.int64]
+
+
+def verify_graph(
+    bundle_dir: Path, graphs_dir: Path, *, progress: Progress = silent
+) -> tuple[Link, ...]:
+    """Compare the integer scores of every golden frame; one link per stage.
+
+    ``graphs_dir``: the accelerator's ``graphs`` folder. The graphs are those that the RTL was
+    generated from, with their folding, converters and FIFOs.
+
+    Raises:
+        VerificationError: naming the first frame whose scores differ.
+        ConfigError: a graph is missing, or scales its scores differently from the bundle.
+    """
+    bundle = load_bundle(bundle_dir)
+    links = []
+    with np.load(bundle_dir / GOLDEN_FILE) as golden:
+        frames = golden["frames"]
+        expected = [golden[f"scores_{index}"] for index in range(len(bundle.stages))]
+    with (
+        tempfile.TemporaryDirectory(prefix="hwflow-finn-") as scratch,
+        finn.session(Path(scratch)),
+    ):
+        for index, stage in enumerate(bundle.stages):
+            path = graphs_dir / f"stage{index}" / HARDWARE_GRAPH
+            model = _load(path)
+            _check_scale(model, path, stage.score_scale)
+            got = execute(model, frames, progress=progress, what=f"stage{index}: FINN graph")
+            links.append(compare(f"QONNX ↔ FINN graph, stage {index}", expected[index], got))
+    return tuple(links)
+
+
+def _load(path: Path) -> Model:
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: missing from the accelerator; run `hwflow build` again")
+    return ModelWrapper(str(path))
+
+
+def _check_scale(model: Model, path: Path, expected: float) -> None:
+    """Integers only compare if both sides mean the same network output by 1."""
+    scale = float(model.get_metadata_prop(SCORE_SCALE))
+    if not math.isclose(scale, expected, rel_tol=1e-6):  # both are float32 products of scales
+        raise ConfigError(
+            f"{path}: a score of 1 means {scale!r} of the network's output, the bundle says "
+            f"{expected!r} (score_scale); export the bundle again"
+        )
+
+
+def execute(
+    model: Model, frames: NDArray[np.uint8], *, progress: Progress = silent, what: str = ""
+) -> Scores:
+    """Return (N, classes) integer scores of the hardware graph for ``frames`` (N, H, W, C) uint8.
+
+    Must run inside ``hwflow.dataflow.finn.session``.
+    """
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.custom_op.registry import getCustomOp
+
+    for node in model.graph.node:
+        if "exec_mode" in getCustomOp(node).get_nodeattr_types():
+            getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
+    source, sink = model.graph.input[0].name, model.graph.output[0].name
+    rows = []
+    for done, frame in enumerate(frames):
+        result = execute_onnx(model, {source: frame[np.newaxis].astype(np.float32)})
+        rows.append(result[sink].reshape(-1))
+        progress(what, done + 1, len(frames))
+    scores = np.stack(rows)
+    integers = scores.astype(np.int64)
+    assert np.array_equal(integers, scores), "the hardware graph gave a score that is no integer"
+    return integers
+
+
+def compare(link: str, expected: NDArray[np.integer], got: Scores) -> Link:
+    """Return the link if ``got`` equals ``expected``, both (N, classes) integers.
+
+    Raises:
+        VerificationError: naming the first frame that differs.
+    """
+    assert expected.shape == got.shape, (link, expected.shape, got.shape)
+    differ = expected != got
+    if differ.any():
+        frame = int(np.flatnonzero(differ.any(axis=1))[0])
+        raise VerificationError(
+            link,
+            compared=int(got.size),
+            mismatches=int(differ.sum()),
+            sample=frame,
+            expected=str(expected[frame].tolist()),
+            got=str(got[frame].tolist()),
+        )
+    return Link(link=link, compared=int(got.size), mismatches=0, ties=0)
