@@ -47,7 +47,7 @@ def verify_graph(
             model = _load(path)
             _check_scale(model, path, stage.score_scale)
             got = execute(model, frames, progress=progress, what=f"stage{index}: FINN graph")
-            links.append(compare(f"QONNX ↔ FINN graph, stage {index}", expected[index], got))
+            links.append(compare(f"stage{index} qonnx-finn scores", expected[index], got))
     return tuple(links)
 
 
