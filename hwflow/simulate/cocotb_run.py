@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,8 +46,9 @@ def run_cocotb(
     from cocotb_tools.runner import get_runner
 
     verilator = find_verilator(optimise=optimise)
-    paths = os.pathsep.join([*map(str, python_path), os.environ.get("PYTHONPATH", "")])
-    with _environment({**verilator.env, "PYTHONPATH": paths}):
+    # The runner hands its own sys.path to the simulation and nothing else.
+    paths = mock.patch.object(sys, "path", [*map(str, python_path), *sys.path])
+    with _environment(verilator.env), paths:
         runner = get_runner("verilator")
         runner.build(
             sources=list(sources),
