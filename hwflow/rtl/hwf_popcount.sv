@@ -22,9 +22,8 @@ module hwf_popcount #(
 
   localparam int unsigned TRIPLES = (Width + 2) / 3;
   localparam int unsigned LEVELS = $clog2(TRIPLES);
-  // Leaves of the binary tree; those beyond TRIPLES hold constant zero and are swept away.
+  // Leaves of the binary tree; those beyond TRIPLES are constant zero and are swept away.
   localparam int unsigned LEAVES = 1 << LEVELS;
-  localparam int unsigned SUM_BITS = 2 + LEVELS;
 
   if (Width < 1) begin : gen_check_width
     $fatal(1, "hwf_popcount: Width must be at least 1");
@@ -33,38 +32,39 @@ module hwf_popcount #(
     $fatal(1, "hwf_popcount: Latency must be 1 + ceil(log2(ceil(Width / 3)))");
   end
 
-  // Heap order: node 1 is the root, node i adds nodes 2i and 2i + 1, the last LEAVES are leaves.
-  logic [(2*LEAVES-1)*SUM_BITS-1:0] tree;
-
   logic [3*LEAVES-1:0] padded;
   always_comb begin
     padded = '0;
     padded[Width-1:0] = bits_i;
   end
 
-  for (genvar k = 0; k < LEAVES; k++) begin : gen_triple
-    wire a = padded[3*k];
-    wire b = padded[3*k+1];
-    wire c = padded[3*k+2];
-    logic [1:0] pair_q;
-    always_ff @(posedge clk_i) if (en_i) pair_q <= {(a & b) | (a & c) | (b & c), a ^ b ^ c};
-    assign tree[(LEAVES+k-1)*SUM_BITS+:SUM_BITS] = SUM_BITS'(pair_q);
-  end
+  // Heap order: node 1 is the root, node i adds nodes 2i and 2i + 1, the last LEAVES are leaves.
+  for (genvar i = 2 * LEAVES - 1; i >= 1; i--) begin : gen_node
+    localparam int unsigned DEPTH = $clog2(i + 1) - 1;  // 0 at the root
+    localparam int unsigned FIRST_LEAF = (i << (LEVELS - DEPTH)) - LEAVES;
+    localparam int unsigned BITS = 2 + LEVELS - DEPTH;
+    logic [BITS-1:0] sum_q;
 
-  for (genvar i = 1; i < LEAVES; i++) begin : gen_add
-    logic [SUM_BITS-1:0] sum_q;
-    always_ff @(posedge clk_i) begin
-      if (en_i) sum_q <= tree[(2*i-1)*SUM_BITS+:SUM_BITS] + tree[2*i*SUM_BITS+:SUM_BITS];
+    if (FIRST_LEAF >= TRIPLES) begin : gen_empty
+      assign sum_q = '0;
+    end else if (i >= LEAVES) begin : gen_triple
+      wire a = padded[3*FIRST_LEAF];
+      wire b = padded[3*FIRST_LEAF+1];
+      wire c = padded[3*FIRST_LEAF+2];
+      always_ff @(posedge clk_i) if (en_i) sum_q <= {(a & b) | (a & c) | (b & c), a ^ b ^ c};
+    end else begin : gen_add
+      always_ff @(posedge clk_i) begin
+        if (en_i) sum_q <= BITS'(gen_node[2*i].sum_q) + BITS'(gen_node[2*i+1].sum_q);
+      end
     end
-    assign tree[(i-1)*SUM_BITS+:SUM_BITS] = sum_q;
   end
 
-  // SUM_BITS can exceed CountBits by the padding; the value never does.
-  if (SUM_BITS > CountBits) begin : gen_trim
+  // The root has room for the padding too; the value never needs it.
+  if (2 + LEVELS > CountBits) begin : gen_trim
     logic unused_high;
-    assign unused_high = |tree[CountBits+:SUM_BITS-CountBits];
+    assign unused_high = |gen_node[1].sum_q[1+LEVELS:CountBits];
   end
-  assign count_o = tree[0+:CountBits];
+  assign count_o = gen_node[1].sum_q[CountBits-1:0];
 
 endmodule
 

@@ -1,0 +1,89 @@
+"""How many frames the retention buffer of a decision must hold."""
+
+from __future__ import annotations
+
+import math
+
+MINIMUM_FRAMES = 2
+
+# Clocks from a frame's first beat to its slot being free again, beyond the stage's own latency:
+# guard, fork and skid, gearbox, top-2, decision, release. Counted on the RTL, rounded up.
+CONTROLLER_CYCLES = 16
+
+
+def backlog_decay(rate: float, *, ii_cycles: int, next_ii_cycles: int) -> float:
+    """Return θ > 0 such that P(work waiting at the next stage >= x cycles) <= exp(-θ x).
+
+    Each frame (one per ``ii_cycles``) brings ``next_ii_cycles`` cycles of work with probability
+    ``rate``. θ solves (1 - rate) exp(-θ ii) + rate exp(θ (next_ii - ii)) = 1: Lundberg's
+    inequality for the random walk of the waiting time (Asmussen, Applied Probability and Queues,
+    2nd ed., XIII.5). Infinite if work never waits; 0 if the next stage cannot keep up.
+    """
+    if rate <= 0.0 or next_ii_cycles <= ii_cycles:
+        return math.inf
+    if rate * next_ii_cycles >= ii_cycles:
+        return 0.0
+
+    def excess(theta: float) -> float:
+        return (
+            (1 - rate) * math.exp(-theta * ii_cycles)
+            + rate * math.exp(theta * (next_ii_cycles - ii_cycles))
+            - 1.0
+        )
+
+    # excess is convex, 0 at 0, falls first: its other root lies where the second term alone is 1.
+    low, high = 0.0, -math.log(rate) / (next_ii_cycles - ii_cycles)
+    for _ in range(200):
+        middle = (low + high) / 2
+        if excess(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def depth(
+    *,
+    latency_cycles: int,
+    ii_cycles: int,
+    next_ii_cycles: int,
+    escalation_rate: float,
+    stall_probability: float = 1e-3,
+    most: int = 256,
+) -> int:
+    """Return the slots of the retention buffer beside a stage, a power of two, 2 to ``most``.
+
+    slots = ⌈(latency + CONTROLLER_CYCLES) / ii⌉ + 1   frames inside the stage, and the one coming
+          + 1                                          the frame being read out
+          + ⌈ln(1 / stall_probability) / (θ next_ii)⌉  frames waiting for the next stage
+
+    with θ of ``backlog_decay``. So at a load ρ = rate × next_ii / ii below 1 the buffer stalls
+    the input for less than ``stall_probability`` of the frames when hard frames come at random.
+    At ρ >= 1 no depth prevents stalls (the next stage sets the pace), and one waiting frame keeps
+    it busy. Rounded up to a power of two, since hwf_retain's memory has that many slots anyway.
+
+    Args:
+        latency_cycles: clocks from a frame's first beat into the stage to its scores.
+        ii_cycles: clocks between frames of the stage, or of the source if that is slower.
+        next_ii_cycles: clocks between frames of the next stage.
+        escalation_rate: fraction of the frames that escalate.
+        stall_probability: what to accept.
+        most: limit, where ρ is close to 1.
+    """
+    for name, value in (("ii_cycles", ii_cycles), ("next_ii_cycles", next_ii_cycles)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1, got {value}")
+    if latency_cycles < 0 or not 0.0 <= escalation_rate <= 1.0:
+        raise ValueError(
+            f"expected latency_cycles >= 0 and 0 <= escalation_rate <= 1, "
+            f"got {latency_cycles} and {escalation_rate}"
+        )
+    if not 0.0 < stall_probability < 1.0:
+        raise ValueError(f"stall_probability: expected 0..1, got {stall_probability}")
+    inside = -(-(latency_cycles + CONTROLLER_CYCLES) // ii_cycles) + 1
+    theta = backlog_decay(escalation_rate, ii_cycles=ii_cycles, next_ii_cycles=next_ii_cycles)
+    waiting = (
+        1 if theta == 0.0 else math.ceil(-math.log(stall_probability) / theta / next_ii_cycles)
+    )
+    slots = inside + 1 + waiting
+    return min(most, max(MINIMUM_FRAMES, 1 << (slots - 1).bit_length()))

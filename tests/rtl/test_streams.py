@@ -1,0 +1,43 @@
+"""Stream blocks of the controller in Verilator: idle × stall × sizes."""
+
+from __future__ import annotations
+
+import pytest
+from launch import launch
+
+pytestmark = pytest.mark.sim
+
+
+@pytest.mark.parametrize("depth", [1, 3, 8])
+def test_fifo(tmp_path, depth):
+    launch("hwf_fifo", tmp_path, parameters={"DataBits": 13, "Depth": depth})
+
+
+def test_skid(tmp_path):
+    launch("hwf_skid", tmp_path, parameters={"DataBits": 17})
+
+
+def test_fork(tmp_path):
+    launch("hwf_fork", tmp_path, parameters={"DataBits": 9})
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_merge(tmp_path, inputs):
+    launch("hwf_merge", tmp_path, parameters={"Inputs": inputs, "DataBits": 16})
+
+
+@pytest.mark.parametrize(
+    ("frame", "wide", "out"),
+    [(256, 8, 1), (27, 8, 3), (24, 8, 8), (36, 8, 12), (48, 4, 16), (5, 8, 5), (9, 1, 3)],
+)
+def test_gearbox(tmp_path, frame, wide, out):
+    values = {"FrameBytes": frame, "InBytes": wide, "OutBytes": out}
+    launch("hwf_gearbox", tmp_path, parameters=values)
+
+
+@pytest.mark.parametrize(
+    ("classes", "lanes", "bits"), [(10, 1, 9), (10, 2, 16), (10, 4, 8), (10, 10, 20), (2, 3, 32)]
+)
+def test_top2(tmp_path, classes, lanes, bits):
+    values = {"Classes": classes, "Lanes": lanes, "ScoreBits": bits}
+    launch("hwf_top2", tmp_path, parameters=values)
