@@ -37,9 +37,7 @@ def top2(scores: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
     return label.astype(np.int64), ordered[:, -1] - ordered[:, -2]
 
 
-def run_cascade(
-    scores: Sequence[NDArray[np.integer]], thresholds: Sequence[int]
-) -> CascadeResult:
+def run_cascade(scores: Sequence[NDArray[np.integer]], thresholds: Sequence[int]) -> CascadeResult:
     """Return the result of each frame for per-stage ``scores``, each (N, classes) integers.
 
     A frame exits at the first stage k whose margin >= ``thresholds[k]``; the last stage always

@@ -50,4 +50,6 @@ def _interpolate(images: NDArray[np.int64], factor: int, axis: int) -> NDArray[n
     shape[axis] = -1
     near = np.take(images, np.clip(left, 0, length - 1), axis=axis)
     far = np.take(images, np.clip(left + 1, 0, length - 1), axis=axis)
-    return near * (2 * factor - weight).reshape(shape) + far * weight.reshape(shape)
+    mixed: NDArray[np.int64] = near * (2 * factor - weight.reshape(shape))
+    mixed += far * weight.reshape(shape)
+    return mixed

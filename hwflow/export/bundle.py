@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -43,28 +42,24 @@ def export(
 ) -> Bundle:
     """Write the bundle of the stages trained in ``train_dir`` to ``out_dir`` and return it.
 
-    The bundle appears whole or not at all; one that ``out_dir`` already holds is replaced. Its
-    bytes depend on the recipe, the weights and the tools' versions only.
+    ``bundle.json`` goes first and comes last, so that it never stands beside files of another run;
+    other files in ``out_dir`` are left alone. The bytes depend on the recipe, the weights and the
+    tools' versions only.
 
     Raises:
-        ConfigError: if ``train_dir`` does not hold this recipe's stages, or ``out_dir`` holds
-            something that is no bundle.
+        ConfigError: if ``train_dir`` does not hold this recipe's stages.
         UnsupportedModelError: if a network cannot be exact in integers.
         VerificationError: if QONNX disagrees with the trained network, naming the first frame.
     """
     _check_trained(recipe, train_dir)
-    if out_dir.exists() and not (out_dir / BUNDLE_FILE).is_file() and any(out_dir.iterdir()):
-        raise ConfigError(
-            f"{out_dir}: holds files but no {BUNDLE_FILE}; choose an empty or new folder"
-        )
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as scratch:
-        fresh = Path(scratch) / "bundle"
-        fresh.mkdir()
+        fresh = Path(scratch)
         _write(recipe, train_dir, fresh, progress)
-        if out_dir.exists():
-            out_dir.rename(Path(scratch) / "old")
-        fresh.rename(out_dir)
+        out_dir.mkdir(exist_ok=True)
+        (out_dir / BUNDLE_FILE).unlink(missing_ok=True)
+        for path in sorted(fresh.iterdir(), key=lambda path: path.name == BUNDLE_FILE):
+            path.replace(out_dir / path.name)
     return load_bundle(out_dir)
 
 
@@ -95,9 +90,7 @@ def _write(recipe: Recipe, train_dir: Path, folder: Path, progress: Progress) ->
     progress("calibrate", steps, steps)
 
 
-def _assemble(
-    recipe: Recipe, splits: Splits, stages: list[ExportedStage], golden: Path
-) -> Bundle:
+def _assemble(recipe: Recipe, splits: Splits, stages: list[ExportedStage], golden: Path) -> Bundle:
     """Return the bundle's description after writing its golden file."""
     validation = ScoredSplit(
         "validation", splits.validation.labels, tuple(s.validation_scores for s in stages)

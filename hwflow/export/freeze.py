@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwflow.export.half_grid import (
     FLOAT32_INTEGERS,
@@ -57,12 +58,12 @@ def freeze(network: VggTinyNet) -> tuple[FrozenUnit, ...]:
     return tuple(frozen)
 
 
-def weight_codes(layer: nn.Module) -> NDArray[np.int64]:
+def weight_codes(layer: Any) -> NDArray[np.int64]:
     """Return the integer weights of a Brevitas layer, (outputs, ...) int64; ±1 if binary."""
     with torch.no_grad():
         quantised = layer.quant_weight()
         codes = (quantised.value.double() / quantised.scale.double()).numpy()
-    integers = np.rint(codes)
+    integers: NDArray[np.float64] = np.rint(codes)
     assert np.array_equal(codes, integers), "quantised weights are integers times their scale"
     return integers.astype(np.int64)
 
@@ -92,7 +93,7 @@ def score_bits(network: VggTinyNet) -> int:
     return max(int(high.max()).bit_length(), int(-low.min() - 1).bit_length(), 1) + 1
 
 
-def _affine(norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _affine(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     def exact(tensor: Tensor) -> NDArray[np.float64]:
         return tensor.detach().double().numpy()
 
@@ -100,9 +101,7 @@ def _affine(norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return gain, exact(norm.bias) - exact(norm.running_mean) * gain
 
 
-def _write_back(
-    norm: nn.Module, gain: NDArray[np.float64], bias: NDArray[np.float64]
-) -> None:
+def _write_back(norm: Any, gain: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
     for parameter, values in ((norm.weight, gain), (norm.bias, bias)):
         parameter.copy_(torch.from_numpy(values.astype(np.float32)))
         assert np.array_equal(parameter.double().numpy(), values), "float32 holds the half grid"

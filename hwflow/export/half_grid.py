@@ -1,8 +1,8 @@
 """Half-grid batch-norm: a batch-norm after which no rounding tie can be represented.
 
-QONNX rounds half to even, FINN's thresholds round half up; on a value exactly between two steps they
-differ. Here each channel's gain A is a dyadic number of few bits and its bias an odd multiple of
-half the grid of A × accumulator, so that such a value never occurs, for any input. The float32
+QONNX rounds half to even, FINN's thresholds round half up; on a value exactly between two steps
+they differ. Here each channel's gain A is a dyadic number of few bits and its bias an odd multiple
+of half the grid of A × accumulator, so that such a value never occurs, for any input. The float32
 arithmetic of Brevitas and QONNX then is exact over the whole active range of the quantiser.
 """
 
@@ -41,9 +41,10 @@ class Quantiser:
         """Return where ``values`` (float64, exact) lie exactly between two steps."""
         steps = values / self.scale
         if self.bits == 1:
-            return steps == 0.0
-        active = (steps > 0) & (steps < 2**self.bits - 1)
-        return active & (steps - np.floor(steps) == 0.5)
+            return np.equal(steps, 0.0)
+        active = np.logical_and(steps > 0, steps < 2**self.bits - 1)
+        tie: NDArray[np.bool_] = np.logical_and(active, steps - np.floor(steps) == 0.5)
+        return tie
 
 
 @dataclass(frozen=True)

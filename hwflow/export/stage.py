@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.cascade.decision import top2
 from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
 from hwflow.config.recipe import StageRecipe
-from hwflow.cascade.decision import top2
 from hwflow.cost import total
 from hwflow.data import Splits
 from hwflow.export.freeze import freeze, score_bits

@@ -63,7 +63,6 @@ def trace_network(
     and gain, bias and their combination fit float64.
     """
     activations: list[list[NDArray[np.float32]]] = [[] for _ in units]
-    scores: list[NDArray[np.float32]] = []
     ties = [0 for _ in units]
 
     def keep(index: int) -> Callable[..., None]:
@@ -91,8 +90,7 @@ def trace_network(
         for module, make in ((unit.act, keep), (unit.norm, count))
     ]
     with _hooked(hooks), torch.no_grad():
-        for batch in to_codes(frames).split(BATCH):
-            scores.append(network(batch).numpy())
+        scores = [network(batch).numpy() for batch in torch.split(to_codes(frames), BATCH)]
     codes = tuple(
         to_integers(np.concatenate(parts), unit.quantiser.scale, what=unit.name)
         for unit, parts in zip(units, activations, strict=True)

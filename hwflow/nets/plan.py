@@ -100,4 +100,4 @@ def plan(stage: StageRecipe, frame_shape: tuple[int, int, int], classes: int) ->
 
 
 def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width / WIDTH_MULTIPLE)) * WIDTH_MULTIPLE
+    return max(1, int(channels * width / WIDTH_MULTIPLE + 0.5)) * WIDTH_MULTIPLE

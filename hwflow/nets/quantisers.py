@@ -17,24 +17,24 @@ from hwflow.nets.layers import QuantIdentity, QuantReLU
 ACT_RANGE = 4.0
 
 
-class BinaryWeight(SignedBinaryWeightPerTensorConst):
+class BinaryWeight(SignedBinaryWeightPerTensorConst):  # type: ignore[misc]
     """{-1, +1}; keeps the latent weights clamped to [-1, 1], so that each can still change sign."""
 
     scaling_const = 1.0
 
 
-class IntWeight(Int8WeightPerTensorFixedPoint):
+class IntWeight(Int8WeightPerTensorFixedPoint):  # type: ignore[misc]
     """Signed, without the most negative code, one power-of-two scale from the largest weight.
 
     DSP48E1 cores of FINN's MVAU_rtl want the narrow range.
     """
 
 
-class BipolarAct(SignedBinaryActPerTensorConst):
+class BipolarAct(SignedBinaryActPerTensorConst):  # type: ignore[misc]
     """{-1, +1}, 0 to +1; the gradient passes where the input lies in [-1, 1]."""
 
 
-class UintAct(Uint8ActPerTensorFixedPoint):
+class UintAct(Uint8ActPerTensorFixedPoint):  # type: ignore[misc]
     """Unsigned, constant power-of-two scale: ``ACT_RANGE`` / 2**bits."""
 
     scaling_impl_type = ScalingImplType.CONST

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -21,12 +22,12 @@ class Unit:
     """A weight layer with the batch-norm and activation behind it.
 
     ``input_bits``/``output_bits``: activation codes; 1 is ±1. ``input_scale``/``output_scale``: the
-    real value of one step.
+    real value of one step. Brevitas ships no types, hence Any.
     """
 
     name: str
-    layer: QuantConv2d | QuantLinear
-    norm: nn.BatchNorm2d | nn.BatchNorm1d
+    layer: Any
+    norm: Any
     act: nn.Module
     input_bits: int
     input_scale: float
@@ -79,7 +80,7 @@ class VggTinyNet(nn.Module):
 
     def units(self) -> Iterator[Unit]:
         """Yield every weight layer but the classifier, input first."""
-        names = [layer.name for layer in (*self.plan.convs, *self.plan.dense)][:-1]
+        names = [cost.name for cost in self.plan.costs()][:-1]
         scale = 1.0
         for name, input_bits, output_bits in zip(
             names, self.plan.act_bits[:-1], self.plan.act_bits[1:], strict=True
@@ -92,7 +93,7 @@ class VggTinyNet(nn.Module):
             scale = output_scale
 
     @property
-    def classifier(self) -> QuantLinear:
+    def classifier(self) -> Any:
         """The layer whose outputs are the scores."""
         return self.layers.get_submodule(self.plan.dense[-1].name)
 

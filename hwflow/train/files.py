@@ -82,13 +82,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_tensors(path.read_bytes())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); run `hwflow train`") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); run `hwflow train`"
+        ) from error
     except Exception as error:  # safetensors raises its own untyped SafetensorError
-        raise ConfigError(f"{path}: not a weight file ({error}); run `hwflow train` again") from error
+        raise ConfigError(
+            f"{path}: not a weight file ({error}); run `hwflow train` again"
+        ) from error
 
 
 def finished_stage(folder: Path, name: str, key: str) -> StageResult | None:
-    """Return the result of stage ``name`` if ``folder`` holds it, intact and trained for ``key``."""
+    """Return the result of stage ``name`` if ``folder`` holds it intact, trained for ``key``."""
     path = folder / f"{name}.json"
     if not path.is_file():
         return None

@@ -102,7 +102,7 @@ def fit(
             logits = state.network(shifted) * schedule.logit_scale
             loss = nn.functional.cross_entropy(logits, labels[chosen])
             state.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             state.optimiser.step()
             summed += float(loss.detach())
         state.epoch += 1
@@ -131,14 +131,18 @@ def settle_norms(network: nn.Module, codes: Tensor) -> None:
     The running averages trail the weights; in a binary network, where a small change flips signs,
     that costs accuracy.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
     momenta = [norm.momentum for norm in norms]
     network.train()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative average
     with torch.no_grad():
-        for batch in codes.split(EVAL_BATCH):
+        for batch in torch.split(codes, EVAL_BATCH):
             network(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -146,8 +150,8 @@ def settle_norms(network: nn.Module, codes: Tensor) -> None:
 
 
 def real_scores(network: nn.Module, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the scores (N, classes) float32 of uint8 ``frames`` (N, H, W, C) in evaluation mode."""
+    """Return the scores (N, classes) float32 of ``frames`` (N, H, W, C) uint8, evaluated."""
     network.eval()
     with torch.no_grad():
-        parts = [network(batch) for batch in to_codes(frames).split(EVAL_BATCH)]
+        parts = [network(batch) for batch in torch.split(to_codes(frames), EVAL_BATCH)]
     return torch.cat(parts).numpy()

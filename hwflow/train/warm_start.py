@@ -17,7 +17,7 @@ def from_float(state: dict[str, Tensor], network: VggTinyNet) -> dict[str, Tenso
 
     Binary layers get weights / (2.5 σ), clamped to [-1, 1]; all else is copied.
     """
-    names = [layer.name for layer in (*network.plan.convs, *network.plan.dense)]
+    names = [cost.name for cost in network.plan.costs()]
     carried = dict(state)
     for name, bits in zip(names, network.plan.weight_bits, strict=True):
         if bits == 1:
