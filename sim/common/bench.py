@@ -80,9 +80,9 @@ class Bench:
 
     async def finish(self, clocks: int = 50) -> None:
         """Check that nothing more comes: all queued beats went in, every sink stays empty."""
+        await ClockCycles(self.dut.ap_clk, clocks)
         for source in self.sources:
             assert source.idle, f"{len(source.queue)} beats were never accepted"
-        await ClockCycles(self.dut.ap_clk, clocks)
         for sink in self.sinks:
             assert not sink.beats, f"{len(sink.beats)} beats too many, first {sink.beats[0]}"
 

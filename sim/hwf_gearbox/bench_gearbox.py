@@ -8,7 +8,7 @@ from streams import PATTERNS, Port
 
 FRAME, IN, OUT = (parameters()[name] for name in ("FrameBytes", "InBytes", "OutBytes"))
 BEATS = -(-FRAME // IN)
-FRAMES = 12
+FRAMES = 8
 
 
 def beats_of(frame, tail):

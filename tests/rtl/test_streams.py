@@ -41,3 +41,15 @@ def test_gearbox(tmp_path, frame, wide, out):
 def test_top2(tmp_path, classes, lanes, bits):
     values = {"Classes": classes, "Lanes": lanes, "ScoreBits": bits}
     launch("hwf_top2", tmp_path, parameters=values)
+
+
+@pytest.mark.parametrize(("frames", "beats"), [(2, 3), (3, 4), (8, 1), (4, 16)])
+def test_retain(tmp_path, frames, beats):
+    values = {"Frames": frames, "Beats": beats, "BeatBits": 12, "UserBits": 20, "OnBits": 9}
+    launch("hwf_retain", tmp_path, parameters=values)
+
+
+@pytest.mark.parametrize("beats", [1, 2, 5])
+def test_frame_guard(tmp_path, beats):
+    values = {"Beats": beats, "BeatBits": 16, "SettingsBits": 11, "IdBits": 4}
+    launch("hwf_frame_guard", tmp_path, parameters=values)
