@@ -28,7 +28,7 @@ FLAGS = (
     "-O3",
     "-Wno-fatal",
     "--output-split",
-    "20000",  # so that make has files to compile side by side
+    "6000",  # so that make has files to compile side by side
 )
 # no-gnu-unique: the runtime's static data must not be shared between two loaded designs.
 # VL_USER_*: the harness turns the runtime's exits into errors.
@@ -96,7 +96,7 @@ def compile_model(
     sources: Sequence[str],
     folder: Path,
     trace: bool = False,
-    optimise: str = "-O2",
+    optimise: str = "-O1",
 ) -> Path:
     """Return the shared library of ``ports.top``, compiled now or found in the cache.
 

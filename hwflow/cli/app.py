@@ -1,0 +1,310 @@
+"""Commands of ``hwflow`` and what happens when one fails."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.markup import escape
+
+from hwflow import log
+from hwflow.cli import commands
+from hwflow.cli.output import Output
+from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
+
+INTERRUPTED = 130
+NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+
+app = typer.Typer(
+    name="hwflow",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="From PyTorch to FPGA: cascades of mixed-precision networks as streaming RTL, verified.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; repeat.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default=False)]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Replaces the recipe's seed.", show_default=False)
+]
+PauseSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random pauses.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Replace one value; repeat for more."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
+
+
+class _State:
+    """What ``main`` needs to know after a command has failed; made anew for each call."""
+
+    output: Output | None = None
+    verbosity: int = 0
+
+
+_state = _State()
+
+
+def _start(as_json: bool, verbosity: int) -> Output:
+    _state.verbosity = verbosity
+    _state.output = Output(as_json=as_json, verbosity=verbosity)
+    log.configure(verbosity)
+    if not verbosity:
+        warnings.filterwarnings("ignore")  # torch's and brevitas', about themselves
+    return _state.output
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    seed: Seed = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train, build and prove the two-stage digits cascade, and write a report."""
+    commands.demo(
+        _start(json, verbose), out=out, seed=seed, overrides=tuple(set_ or ()), dry_run=dry_run
+    )
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="recipe.yaml")],
+    out: Out = None,
+    seed: Seed = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train the stages of a recipe."""
+    commands.train(
+        _start(json, verbose),
+        recipe,
+        out=out,
+        seed=seed,
+        overrides=tuple(set_ or ()),
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def export(
+    train_dir: Annotated[Path, typer.Argument(help="Folder written by `hwflow train`.")],
+    out: Out = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Export trained stages as QONNX, check them, choose the thresholds."""
+    commands.export(
+        _start(json, verbose), train_dir, out=out, overrides=tuple(set_ or ()), dry_run=dry_run
+    )
+
+
+@app.command()
+def build(
+    design: Annotated[Path, typer.Argument(help="design.yaml")],
+    bundle: Annotated[Path, typer.Option("--bundle", help="Folder written by `hwflow export`.")],
+    out: Out = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Turn a bundle into the RTL of an accelerator."""
+    commands.build(
+        _start(json, verbose),
+        design,
+        bundle=bundle,
+        out=out,
+        overrides=tuple(set_ or ()),
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def simulate(
+    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
+    out: Out = None,
+    seed: PauseSeed = 0,
+    frames: Annotated[
+        int | None, typer.Option("--frames", min=2, help="Only the first so many test frames.")
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run the test frames through the RTL and compare every integer."""
+    commands.simulate(
+        _start(json, verbose), accelerator, out=out, seed=seed, frames=frames, dry_run=dry_run
+    )
+
+
+@app.command()
+def synth(
+    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Estimate the resources of the own blocks with yosys."""
+    commands.synth(_start(json, verbose), accelerator, out=out, dry_run=dry_run)
+
+
+@app.command()
+def report(
+    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
+    simulation: Annotated[
+        Path | None,
+        typer.Option(help="Folder written by `hwflow simulate`.", show_default="beside it"),
+    ] = None,
+    synthesis: Annotated[
+        Path | None,
+        typer.Option(help="Folder written by `hwflow synth`.", show_default="beside it, if any"),
+    ] = None,
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write report.json and report.html."""
+    commands.report(
+        _start(json, verbose),
+        accelerator,
+        simulation=simulation,
+        synthesis=synthesis,
+        out=out,
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def doctor(json: Json = False, verbose: Verbose = 0) -> None:
+    """List tools and versions, and what the absence of each disables."""
+    commands.doctor(_start(json, verbose))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    _state.output, _state.verbosity = None, 0
+    status = _run(given)
+    if _state.output is not None:
+        _state.output.close()
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(arguments, standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        if "--json" in arguments:
+            _describe(arguments, ConfigError(error.format_message()))
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted(arguments)
+    except HwflowError as error:
+        return _fail(arguments, error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("hwflow"):
+            return _bug(arguments, error)
+        return _fail(arguments, _missing_package(error))
+    except OSError as error:
+        known = _disk_error(error)
+        return _bug(arguments, error) if known is None else _fail(arguments, known)
+    except Exception as error:
+        return _bug(arguments, error)
+    return 0
+
+
+def _missing_package(error: ModuleNotFoundError) -> ToolNotFoundError:
+    return ToolNotFoundError(
+        f"Python package {error.name!r}",
+        disables="this command cannot run",
+        install="pip install hwflow[all], and see `hwflow doctor`",
+    )
+
+
+def _disk_error(error: OSError) -> ConfigError | None:
+    where = error.filename or "the output folder"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return ConfigError(
+            f"{where}: no space left on the device; free some and run the same command again "
+            "(finished steps are kept), or choose another folder with --out"
+        )
+    if error.errno in NO_ACCESS:
+        return ConfigError(
+            f"{where}: cannot be written or read ({error.strerror}); "
+            "choose another folder with --out"
+        )
+    return None
+
+
+def _fail(arguments: list[str], error: HwflowError) -> int:
+    if _state.verbosity:
+        traceback.print_exception(error)
+    _say(f"[bold red]error:[/] {escape(str(error))}")
+    _describe(arguments, error)
+    return error.exit_code
+
+
+def _interrupted(arguments: list[str]) -> int:
+    _say(
+        "[bold yellow]interrupted[/]: finished steps are kept; "
+        "run the same command again to go on from here"
+    )
+    if "--json" in arguments:
+        _print_json({"error": {"type": "Interrupted", "message": "interrupted by the user"}})
+    return INTERRUPTED
+
+
+def _bug(arguments: list[str], error: Exception) -> int:
+    traceback.print_exception(error)
+    _say("[bold red]this is a bug in hwflow[/]: please report it with the lines above")
+    if "--json" in arguments:
+        _print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+    return 1
+
+
+def _describe(arguments: list[str], error: HwflowError) -> None:
+    """With --json stdout still holds exactly one object when a command fails."""
+    if "--json" not in arguments:
+        return
+    told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+    if isinstance(error, VerificationError):
+        told |= {"link": error.link, "frame": error.sample}
+        _print_json(
+            {"error": told, "compared": error.compared, "mismatches": error.mismatches}
+        )
+        return
+    _print_json({"error": told})
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    if _state.output is None:
+        _state.output = Output(as_json=True, verbosity=0)
+    _state.output.as_json = True
+    _state.output.result(data)
+
+
+def _say(text: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)

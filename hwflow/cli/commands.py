@@ -1,0 +1,323 @@
+"""What each command does once its line is parsed: make a job, run it, say what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwflow.cli import jobs, render
+from hwflow.cli.background import Background
+from hwflow.cli.doctor import examine
+from hwflow.cli.files import demo_file, finished, read_design, read_recipe, trained_recipe
+from hwflow.cli.jobs import Job
+from hwflow.cli.output import Output, Stopwatch
+from hwflow.config.accelerator import DESIGN_FILE
+from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.exactness import EXACTNESS_FILE
+from hwflow.config.manifest import Outcome
+from hwflow.config.simulation import SIMULATION_FILE
+from hwflow.config.synthesis import SYNTHESIS_FILE
+from hwflow.errors import ToolNotFoundError
+
+OUT = Path("out")
+Data = dict[str, Any]
+
+
+def _work(output: Output, job: Job) -> tuple[Outcome, float]:
+    watch = Stopwatch()
+    with output.progress(job.step.name) as progress:
+        outcome = job.run(progress)
+    how = "unchanged" if outcome.reused else f"done in {watch.seconds} s"
+    output.note(f"[bold]{job.step.name:<9}[/] {how:<16} {job.step.out}")
+    return outcome, watch.seconds
+
+
+def _single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
+    """Run one job and print its result."""
+    data: Data = {"command": job.step.name, "out": str(job.step.out)}
+    if dry_run:
+        action = "reuse" if job.is_complete() else "run"
+        output.result({**data, "dry_run": True, "action": action}, f"{job.step.name}: {action}")
+        return
+    outcome, seconds = _work(output, job)
+    data |= {
+        "reused": outcome.reused,
+        "seconds": seconds,
+        "input_hash": outcome.manifest.input_hash,
+        **details(),
+    }
+    output.result(data, render.details(data))
+
+
+def _read(path: Path) -> Data:
+    data: Data = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def _totals(links: Sequence[Link]) -> Data:
+    """Return what was compared, in all and link by link."""
+    return {
+        "compared": sum(link.compared for link in links),
+        "mismatches": sum(link.mismatches for link in links),
+        "exactness": [link.model_dump() for link in links],
+    }
+
+
+def train(
+    output: Output,
+    recipe: Path,
+    *,
+    out: Path | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Train a recipe."""
+    told = read_recipe(recipe, seed=seed, overrides=overrides)
+    folder = out or OUT / told.name / jobs.TRAIN
+
+    def details() -> Data:
+        result = _read(folder / "train.json")
+        return {
+            "seed": told.seed,
+            "stages": [
+                {"name": stage["name"], "accuracy": stage["accuracy"]} for stage in result["stages"]
+            ],
+        }
+
+    _single(output, jobs.train_job(told, out=folder), details, dry_run=dry_run)
+
+
+def export(
+    output: Output, train_dir: Path, *, out: Path | None, overrides: tuple[str, ...], dry_run: bool
+) -> None:
+    """Export a training."""
+    recipe = trained_recipe(train_dir, overrides=overrides)
+    folder = out or train_dir.parent / jobs.BUNDLE_DIR
+
+    def details() -> Data:
+        bundle = load_bundle(folder)
+        cascade = bundle.cascade.model_dump() if bundle.cascade else None
+        return {
+            "threshold_int": list(bundle.policy.threshold_int),
+            "cascade": cascade,
+            "stages": [
+                {"name": stage.name, "accuracy": stage.accuracy and stage.accuracy.model_dump()}
+                for stage in bundle.stages
+            ],
+            **_totals(bundle.exactness),
+        }
+
+    job = jobs.export_job(recipe, train_dir=train_dir, out=folder)
+    _single(output, job, details, dry_run=dry_run)
+
+
+def build(
+    output: Output,
+    design: Path,
+    *,
+    bundle: Path,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Build an accelerator."""
+    told = read_design(design, overrides=overrides)
+    load_bundle(bundle)  # a damaged bundle is named before anything starts
+    folder = out or bundle.parent / jobs.ACCELERATOR
+    job = jobs.build_job(told, bundle_dir=bundle, out=folder)
+    _single(output, job, lambda: _build_details(folder), dry_run=dry_run)
+
+
+def _build_details(folder: Path) -> Data:
+    design = _read(folder / DESIGN_FILE)
+    links = [Link(**link) for link in _read(folder / EXACTNESS_FILE)["links"]]
+    return {
+        "top": design["top"],
+        "ii_bound_cycles": [stage["ii_bound_cycles"] for stage in design["stages"]],
+        "retention_frames": design["retention_frames"],
+        **_totals(links),
+    }
+
+
+def simulate(
+    output: Output,
+    accelerator: Path,
+    *,
+    out: Path | None,
+    seed: int,
+    frames: int | None,
+    dry_run: bool,
+) -> None:
+    """Simulate an accelerator."""
+    folder = out or accelerator.parent / jobs.SIMULATION
+    job = jobs.simulate_job(accelerator, out=folder, seed=seed, frames=frames)
+    _single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
+
+
+def _simulation_details(folder: Path) -> Data:
+    result = _read(folder / SIMULATION_FILE)
+    links = [Link(**link) for link in result["exactness"]]
+    return {
+        "n": result["n"],
+        "seed": result["pauses"]["seed"],
+        "stages": result["stages"],
+        "cascade": result["cascade"],
+        **_totals(links),
+    }
+
+
+def synth(output: Output, accelerator: Path, *, out: Path | None, dry_run: bool) -> None:
+    """Estimate resources."""
+    folder = out or accelerator.parent / jobs.SYNTHESIS
+    job = jobs.synth_job(accelerator, out=folder)
+    _single(output, job, lambda: _read(folder / SYNTHESIS_FILE), dry_run=dry_run)
+
+
+def report(
+    output: Output,
+    accelerator: Path,
+    *,
+    simulation: Path | None,
+    synthesis: Path | None,
+    out: Path | None,
+    dry_run: bool,
+) -> None:
+    """Write the report."""
+    simulation = simulation or accelerator.parent / jobs.SIMULATION
+    finished(simulation, "simulate")
+    beside = accelerator.parent / jobs.SYNTHESIS
+    if synthesis is None and (beside / SYNTHESIS_FILE).is_file():
+        synthesis = beside
+    folder = out or accelerator.parent / jobs.REPORT
+    job = jobs.report_job(
+        accelerator_dir=accelerator,
+        simulation_dir=simulation,
+        synthesis_dir=synthesis,
+        out=folder,
+    )
+    if dry_run:
+        _single(output, job, dict, dry_run=True)
+        return
+    _work(output, job)
+    _show_report(output, folder, {"command": "report", "out": str(folder)})
+
+
+def _show_report(output: Output, folder: Path, data: Data) -> None:
+    from hwflow.report import REPORT_HTML, REPORT_JSON, read_report, summary
+
+    content = _read(folder / REPORT_JSON)
+    html = folder / REPORT_HTML
+    data |= {"report": content, "html": str(html)}
+    data |= _totals([Link(**link) for link in content["exactness"]])
+    output.result(data, *summary(read_report(folder)), f"Report: [bold]{html}[/]")
+
+
+def demo(
+    output: Output,
+    *,
+    out: Path | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Run the whole flow on the digits cascade."""
+    watch = Stopwatch()
+    recipe = read_recipe(demo_file("models", "recipe.yaml"), seed=seed, overrides=overrides)
+    design = read_design(demo_file("builds", "design.yaml"), overrides=())
+    root = out or OUT / recipe.name
+    folders = {
+        name: root / name
+        for name in (jobs.TRAIN, jobs.BUNDLE_DIR, jobs.ACCELERATOR, jobs.SIMULATION)
+        + (jobs.SYNTHESIS, jobs.REPORT)
+    }
+    training = jobs.train_job(recipe, out=folders[jobs.TRAIN])
+    exporting = jobs.export_job(
+        recipe, train_dir=folders[jobs.TRAIN], out=folders[jobs.BUNDLE_DIR]
+    )
+    building = jobs.build_job(
+        design, bundle_dir=folders[jobs.BUNDLE_DIR], out=folders[jobs.ACCELERATOR]
+    )
+    simulating = jobs.simulate_job(
+        folders[jobs.ACCELERATOR], out=folders[jobs.SIMULATION], seed=recipe.seed
+    )
+    synthesising = jobs.synth_job(folders[jobs.ACCELERATOR], out=folders[jobs.SYNTHESIS])
+    chain = [training, exporting, building, simulating, synthesising]
+    if dry_run:
+        _plan(output, root, chain)
+        return
+    steps = []
+    for job in (training, exporting, building):
+        steps.append(_step_row(job, *_work(output, job)))
+    # yosys needs one core and a minute; so does the simulation's compiler.
+    with Background(synthesising) as background:
+        steps.append(_step_row(simulating, *_work(output, simulating)))
+        synthesis: Path | None = folders[jobs.SYNTHESIS]
+        try:
+            synthesised = background.wait()
+            steps.append(_step_row(synthesising, synthesised, background.seconds))
+            how = "unchanged" if synthesised.reused else f"done in {background.seconds} s"
+            output.note(f"[bold]{'synth':<9}[/] {how:<16} {synthesis}")
+        except ToolNotFoundError as error:
+            output.note(f"[yellow]synth skipped[/]: {error}")
+            synthesis = None
+    reporting = jobs.report_job(
+        accelerator_dir=folders[jobs.ACCELERATOR],
+        simulation_dir=folders[jobs.SIMULATION],
+        synthesis_dir=synthesis,
+        out=folders[jobs.REPORT],
+    )
+    steps.append(_step_row(reporting, *_work(output, reporting)))
+    data: Data = {
+        "command": "demo",
+        "out": str(root),
+        "seconds": watch.seconds,
+        "steps": steps,
+        "reused": all(step["reused"] for step in steps),
+    }
+    _show_report(output, folders[jobs.REPORT], data)
+
+
+def _step_row(job: Job, outcome: Outcome, seconds: float) -> Data:
+    return {"step": job.step.name, "reused": outcome.reused, "seconds": seconds}
+
+
+def _plan(output: Output, root: Path, chain: Sequence[Job]) -> None:
+    """Say what would run; once a step has to run, so has whatever reads its result."""
+    rows, stale = [], False
+    for job in chain:
+        stale = stale or not all(path.exists() for path in job.step.inputs.values())
+        stale = stale or not job.is_complete()
+        rows.append({"step": job.step.name, "action": "run" if stale else "reuse"})
+    text = "\n".join(f"{row['step']:<9} {row['action']}" for row in rows)
+    output.result({"command": "demo", "out": str(root), "dry_run": True, "steps": rows}, text)
+
+
+def doctor(output: Output) -> None:
+    """List the tools; exit with 3 if the main job cannot run."""
+    tools = examine()
+    missing = [tool for tool in tools if tool.needed and not tool.found]
+    data = {
+        "command": "doctor",
+        "ready": not missing,
+        "tools": [
+            {
+                "name": tool.name,
+                "found": tool.found,
+                "version": tool.version,
+                "needed": tool.needed,
+                "disables": tool.disables,
+                "install": tool.install,
+            }
+            for tool in tools
+        ],
+    }
+    output.result(data, render.tools(tools))
+    if missing:
+        names = ", ".join(tool.name for tool in missing)
+        output.note(f"[bold red]missing[/]: {names}; the main job cannot run without")
+        raise click.exceptions.Exit(ToolNotFoundError.exit_code)

