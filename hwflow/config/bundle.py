@@ -93,6 +93,8 @@ class Bundle(StrictModel):
     ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 (ground truth),
     ``scores_<k>`` (N, classes) int32 of each stage k, and the expected results of the cascade at
     ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,) int32, ``margin`` (N,) int64.
+    ``validation_label`` (V,) uint8 and ``validation_scores_<k>`` (V, classes) int32, where there
+    are any, are what the thresholds were chosen on.
     """
 
     schema_version: Literal[1]

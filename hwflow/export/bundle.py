@@ -108,6 +108,8 @@ def _assemble(recipe: Recipe, splits: Splits, stages: list[ExportedStage], golde
             "prediction": result.prediction.astype(np.int32),
             "exit_stage": result.exit_stage.astype(np.int32),
             "margin": result.margin.astype(np.int64),
+            "validation_label": splits.validation.labels.astype(np.uint8),
+            **{f"validation_scores_{k}": s.validation_scores for k, s in enumerate(stages)},
         },
     )
     return Bundle(
