@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny import recipe, stage_data
+
+from hwflow.config.base import parse
+from hwflow.config.recipe import Recipe
+from hwflow.data import load
+from hwflow.errors import ConfigError
+from hwflow.nets import build
+from hwflow.train import (
+    TrainResult,
+    read_train_result,
+    read_weights,
+    stage_key,
+    to_codes,
+    train,
+)
+from hwflow.train.fit import derive_seed, fixed_threads, settle_norms, shift
+from hwflow.train.warm_start import from_float
+
+TWO_STAGES = recipe(
+    stage_data(
+        training={
+            "epochs": 3,
+            "lr": 0.01,
+            "max_shift": 1,
+            "start": {"kind": "float", "epochs": 2, "lr": 0.003},
+        }
+    ),
+    stage_data(
+        name="stage1",
+        net={"name": "vgg_tiny", "features": [8, "pool"]},
+        weight_bit_width=8,
+        act_bit_width=8,
+        training={"epochs": 2, "lr": 0.01},
+    ),
+)
+
+
+class InterruptedTrainingError(Exception):
+    pass
+
+
+def interrupt_at(step: int):
+    calls = 0
+
+    def progress(what: str, done: int, total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == step:
+            raise InterruptedTrainingError
+
+    return progress
+
+
+def weights(folder):
+    return [(folder / f"stage{index}.safetensors").read_bytes() for index in range(2)]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    steps = []
+    result = train(TWO_STAGES, folder, progress=lambda *step: steps.append(step))
+    return folder, result, steps
+
+
+def test_files_and_progress(uninterrupted):
+    folder, result, steps = uninterrupted
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "stage0.json",
+        "stage0.safetensors",
+        "stage1.json",
+        "stage1.safetensors",
+        "train.json",
+    ]
+    assert steps == [("train stage0", done, 5) for done in range(1, 6)] + [
+        ("train stage1", done, 2) for done in range(1, 3)
+    ]
+    assert read_train_result(folder) == result
+    assert [stage.name for stage in result.stages] == ["stage0", "stage1"]
+    assert [len(stage.losses) for stage in result.stages] == [3, 2]
+
+
+def test_something_was_learnt(uninterrupted):
+    _, result, _ = uninterrupted
+    assert result.stages[1].accuracy.value > 0.7  # chance is 0.1
+    assert all(stage.losses[-1] < stage.losses[0] for stage in result.stages)
+
+
+def test_same_seed_same_bytes(uninterrupted, tmp_path):
+    train(TWO_STAGES, tmp_path)
+    assert weights(tmp_path) == weights(uninterrupted[0])
+
+
+def test_other_seed_other_weights(uninterrupted, tmp_path):
+    train(TWO_STAGES.model_copy(update={"seed": 2}), tmp_path)
+    for mine, other in zip(weights(tmp_path), weights(uninterrupted[0]), strict=True):
+        assert mine != other
+
+
+# 2 and 5: last epoch of a phase; 3: in the float phase's successor; 6: inside the second stage.
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 6])
+def test_resume_equals_uninterrupted(uninterrupted, tmp_path, step):
+    with pytest.raises(InterruptedTrainingError):
+        train(TWO_STAGES, tmp_path, progress=interrupt_at(step))
+    assert not (tmp_path / "train.json").exists()
+    steps = []
+    train(TWO_STAGES, tmp_path, progress=lambda *seen: steps.append(seen))
+    assert len(steps) == 7 - step  # not a single epoch again
+    assert weights(tmp_path) == weights(uninterrupted[0])
+
+
+def test_finished_stages_are_kept(uninterrupted):
+    folder, result, _ = uninterrupted
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
+    again = train(TWO_STAGES, folder, progress=interrupt_at(1))  # would raise at the first epoch
+    assert again == result
+    assert {p.name: p.stat().st_mtime_ns for p in folder.glob("*.safetensors")} == before
+
+
+def test_changed_stage_alone_is_trained_again(uninterrupted, tmp_path):
+    folder, _, _ = uninterrupted
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = TWO_STAGES.model_dump(mode="json")
+    data["stages"][1]["training"]["lr"] = 0.02
+    data["calibration"]["eps"] = 0.01  # no reason to train
+    steps = []
+    changed = parse(Recipe, data, source="test")
+    train(changed, tmp_path, progress=lambda *step: steps.append(step))
+    assert {what for what, _, _ in steps} == {"train stage1"}
+    assert weights(tmp_path)[0] == weights(folder)[0]
+    assert weights(tmp_path)[1] != weights(folder)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("stage0.safetensors", b"x"),
+        ("stage0.json", b"{}"),
+        ("stage0.checkpoint.pt", b"not a zip file"),
+        ("stage0.checkpoint.pt", b""),
+    ],
+)
+def test_damaged_file_is_not_used(uninterrupted, tmp_path, name, content):
+    folder, _, _ = uninterrupted
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    if name.endswith(".pt"):
+        (tmp_path / "stage0.json").unlink()
+    (tmp_path / name).write_bytes(content)
+    if name.endswith(".safetensors"):
+        with pytest.raises(ConfigError, match=name):
+            read_train_result(tmp_path)
+    train(TWO_STAGES, tmp_path)
+    assert weights(tmp_path) == weights(folder)
+
+
+def test_missing_training_is_a_clear_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.json: cannot be read"):
+        read_train_result(tmp_path)
+    with pytest.raises(ConfigError, match="run `hwflow train`"):
+        read_weights(tmp_path / "stage0.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"garbage")
+    with pytest.raises(ConfigError, match="not a weight file"):
+        read_weights(tmp_path / "bad.safetensors")
+
+
+def test_weight_file_holds_the_validated_network(uninterrupted):
+    folder, result, _ = uninterrupted
+    splits = load(TWO_STAGES.dataset)
+    for stage, outcome in zip(TWO_STAGES.stages, result.stages, strict=True):
+        network = build(stage, splits.frame_shape, 10)
+        network.load_state_dict(read_weights(folder / outcome.weights))
+        with torch.no_grad():
+            scores = network.eval()(to_codes(splits.validation.frames))
+        right = (scores.argmax(dim=1).numpy() == splits.validation.labels).mean()
+        assert right == outcome.accuracy.value
+
+
+def test_key_covers_what_decides_the_weights():
+    base = stage_key(TWO_STAGES, 0, threads=2)
+    assert stage_key(TWO_STAGES, 0, threads=1) != base
+    assert stage_key(TWO_STAGES.model_copy(update={"seed": 9}), 0, threads=2) != base
+    renamed = TWO_STAGES.model_copy(update={"name": "other"})
+    assert stage_key(renamed, 0, threads=2) == base
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+
+    def work():
+        with fixed_threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            raise InterruptedTrainingError
+
+    with pytest.raises(InterruptedTrainingError):
+        work()
+    assert torch.get_num_threads() == before
+
+
+def test_training_leaves_the_global_generator_alone(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(recipe(stage_data(training={"epochs": 1, "lr": 0.01})), tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_seeds_of_different_parts_differ():
+    seeds = {derive_seed(a, b) for a in range(20) for b in range(20)}
+    assert len(seeds) == 400
+    assert derive_seed(1, 11) != derive_seed(11, 1)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_shift_moves_whole_frames_over_zeros():
+    codes = torch.rand(50, 2, 5, 6) + 1
+    moved = shift(codes, 2, torch.Generator().manual_seed(0))
+    offsets = set()
+    for before, after in zip(codes.numpy(), moved.numpy(), strict=True):
+        matches = [
+            (dy, dx)
+            for dy in range(-2, 3)
+            for dx in range(-2, 3)
+            if np.array_equal(
+                after, np.pad(before, ((0, 0), (2, 2), (2, 2)))[:, 2 + dy : 7 + dy, 2 + dx : 8 + dx]
+            )
+        ]
+        assert len(matches) == 1
+        offsets.add(matches[0])
+    assert len(offsets) > 15  # of 25
+    assert shift(codes, 0, torch.Generator()) is codes
+
+
+def test_settled_norms_have_the_statistics_of_the_data():
+    network = build(TWO_STAGES.stages[1], (8, 8, 1), 10)
+    codes = torch.randint(0, 256, (256, 1, 8, 8), generator=torch.Generator().manual_seed(1))
+    settle_norms(network, codes.float())
+    unit = next(network.units())
+    with torch.no_grad():
+        values = unit.layer(codes.float()).double()
+    mean = values.mean(dim=(0, 2, 3))
+    # Float32 accumulation of the statistics.
+    assert torch.allclose(unit.norm.running_mean.double(), mean, rtol=1e-4, atol=1e-3)
+    assert not network.training
+    assert unit.norm.momentum == 0.1
+
+
+def test_float_weights_become_latent_binary_ones():
+    float_network = build(TWO_STAGES.stages[0], (8, 8, 1), 10, quantised=False)
+    network = build(TWO_STAGES.stages[0], (8, 8, 1), 10)
+    state = float_network.state_dict()
+    carried = from_float(state, network)
+    network.load_state_dict(carried)
+    for name, value in state.items():
+        if name.endswith(".weight") and "norm" not in name:
+            latent = carried[name]
+            assert latent.abs().max() <= 1
+            assert torch.equal(latent.sign(), value.sign())
+            assert latent.std() > 0.3
+        else:
+            assert torch.equal(carried[name], value)
+
+
+def test_result_schema_refuses_other_keys():
+    with pytest.raises(ValueError, match="extra"):
+        TrainResult.model_validate({"recipe": "x", "stages": [], "surprise": 1})
