@@ -34,7 +34,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; repeat.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default=False)]
 Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Replaces the recipe's seed.", show_default=False)
+    int | None,
+    typer.Option("--seed", min=0, help="Replaces the recipe's seed.", show_default=False),
 ]
 PauseSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random pauses.")]
 Set = Annotated[
@@ -47,8 +48,18 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and
 class _State:
     """What ``main`` needs to know after a command has failed; made anew for each call."""
 
-    output: Output | None = None
-    verbosity: int = 0
+    def __init__(self) -> None:
+        self.output: Output | None = None
+        self.verbosity = 0
+
+    def reset(self) -> None:
+        """Forget the call before."""
+        self.output, self.verbosity = None, 0
+
+    def close(self) -> None:
+        """Give stdout back, if a command has taken it."""
+        if self.output is not None:
+            self.output.close()
 
 
 _state = _State()
@@ -201,10 +212,9 @@ def doctor(json: Json = False, verbose: Verbose = 0) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else arguments
-    _state.output, _state.verbosity = None, 0
+    _state.reset()
     status = _run(given)
-    if _state.output is not None:
-        _state.output.close()
+    _state.close()
     sys.exit(status)
 
 
@@ -290,9 +300,7 @@ def _describe(arguments: list[str], error: HwflowError) -> None:
     told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, VerificationError):
         told |= {"link": error.link, "frame": error.sample}
-        _print_json(
-            {"error": told, "compared": error.compared, "mismatches": error.mismatches}
-        )
+        _print_json({"error": told, "compared": error.compared, "mismatches": error.mismatches})
         return
     _print_json({"error": told})
 

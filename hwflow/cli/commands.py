@@ -230,15 +230,9 @@ def demo(
     recipe = read_recipe(demo_file("models", "recipe.yaml"), seed=seed, overrides=overrides)
     design = read_design(demo_file("builds", "design.yaml"), overrides=())
     root = out or OUT / recipe.name
-    folders = {
-        name: root / name
-        for name in (jobs.TRAIN, jobs.BUNDLE_DIR, jobs.ACCELERATOR, jobs.SIMULATION)
-        + (jobs.SYNTHESIS, jobs.REPORT)
-    }
+    folders = {name: root / name for name in jobs.FOLDERS}
     training = jobs.train_job(recipe, out=folders[jobs.TRAIN])
-    exporting = jobs.export_job(
-        recipe, train_dir=folders[jobs.TRAIN], out=folders[jobs.BUNDLE_DIR]
-    )
+    exporting = jobs.export_job(recipe, train_dir=folders[jobs.TRAIN], out=folders[jobs.BUNDLE_DIR])
     building = jobs.build_job(
         design, bundle_dir=folders[jobs.BUNDLE_DIR], out=folders[jobs.ACCELERATOR]
     )
@@ -250,9 +244,7 @@ def demo(
     if dry_run:
         _plan(output, root, chain)
         return
-    steps = []
-    for job in (training, exporting, building):
-        steps.append(_step_row(job, *_work(output, job)))
+    steps = [_step_row(job, *_work(output, job)) for job in (training, exporting, building)]
     # yosys needs one core and a minute; so does the simulation's compiler.
     with Background(synthesising) as background:
         steps.append(_step_row(simulating, *_work(output, simulating)))

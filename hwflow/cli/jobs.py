@@ -19,16 +19,28 @@ from hwflow.log import Progress, silent
 TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
 SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
 
+FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
+
+# Parts of hwflow whose code can change a step's result.
+_SCHEMAS = {
+    "train": ("recipe",),
+    "export": ("recipe", "bundle"),
+    "build": ("bundle", "design", "accelerator", "exactness"),
+    "simulate": ("bundle", "accelerator", "simulation"),
+    "synth": ("accelerator", "synthesis"),
+    "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
+}
+_PACKAGES = {
+    "train": ("data", "nets", "train"),
+    "export": ("data", "nets", "train", "export", "cost", "cascade"),
+    "build": ("dataflow", "rtl", "cascade"),
+    "simulate": ("simulate", "cascade"),
+    "synth": ("synth",),
+    "report": ("report", "cascade"),
+}
 CODE = {
-    "train": ("data", "nets", "train", "config/recipe.py", "config/base.py"),
-    "export": ("data", "nets", "train", "export", "cost", "cascade", "config/recipe.py")
-    + ("config/base.py", "config/bundle.py"),
-    "build": ("dataflow", "rtl", "cascade", "config/base.py", "config/bundle.py")
-    + ("config/design.py", "config/accelerator.py"),
-    "simulate": ("simulate", "cascade", "config/base.py", "config/bundle.py")
-    + ("config/accelerator.py", "config/simulation.py"),
-    "synth": ("synth", "config/base.py", "config/accelerator.py", "config/synthesis.py"),
-    "report": ("report", "cascade", "config"),
+    step: (*packages, "config/base.py", *(f"config/{name}.py" for name in _SCHEMAS[step]))
+    for step, packages in _PACKAGES.items()
 }
 TOOLS = {
     "train": ("torch", "brevitas", "numpy", "scikit-learn"),
@@ -182,7 +194,5 @@ def report_job(
             progress=progress,
         )
 
-    step = Step(
-        "report", out, {}, inputs=inputs, packages=CODE["report"], tools=TOOLS["report"]
-    )
+    step = Step("report", out, {}, inputs=inputs, packages=CODE["report"], tools=TOOLS["report"])
     return Job(step, action)

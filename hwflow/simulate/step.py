@@ -107,6 +107,7 @@ def simulate(
         margin=plain.margin,
         in_cycle=plain.in_cycle,
         out_cycle=plain.out_cycle,
+        allow_pickle=False,
         **{f"scores_{k}": scores for k, scores in enumerate(forced.scores)},
     )
     text = report.model_dump_json(indent=2) + "\n"

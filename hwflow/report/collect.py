@@ -1,0 +1,280 @@
+"""Gathers the report from the folders of the steps before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwflow.cascade.calibration import ScoredSplit
+from hwflow.cascade.cost import expected_bops
+from hwflow.cascade.curves import threshold_curve
+from hwflow.cascade.decision import top2
+from hwflow.config import manifest
+from hwflow.config.accelerator import DESIGN_FILE, Accelerator
+from hwflow.config.base import load
+from hwflow.config.bundle import GOLDEN_FILE, Bundle, Link, load_bundle
+from hwflow.config.exactness import EXACTNESS_FILE, Exactness
+from hwflow.config.simulation import RESULTS_FILE, SIMULATION_FILE, Simulation
+from hwflow.config.synthesis import SYNTHESIS_FILE, Resources, Synthesis
+from hwflow.errors import ConfigError
+from hwflow.report.schema import (
+    CascadeReport,
+    CurveReport,
+    Escalated,
+    HardwareReport,
+    Kind,
+    Number,
+    Provenance,
+    Report,
+    ResourceReport,
+    StageHardwareReport,
+    StageReport,
+    StepReport,
+)
+
+Arrays = dict[str, NDArray[np.generic]]
+
+NS_PER_S = 1e9
+Z_95 = 1.959964  # standard normal quantile of 97.5 %
+
+KINDS: dict[str, tuple[str, Provenance]] = {
+    "stages[].params": ("weights", "estimated"),
+    "stages[].macs": ("MACs per frame", "estimated"),
+    "stages[].bops": ("bit operations per frame", "estimated"),
+    "cascade.exit_rate": ("fraction of frames", "simulated"),
+    "cascade.exit_rate_per_stage[]": ("fraction of frames", "simulated"),
+    "cascade.avg_bops": ("bit operations per frame", "estimated"),
+    "cascade.avg_bops_ratio": ("fraction of the last stage's", "estimated"),
+    "cascade.accuracy_loss_points": ("percentage points", "simulated"),
+    "hardware.ii_cycles": ("clock cycles", "simulated"),
+    "hardware.ii_bound_cycles": ("clock cycles", "estimated"),
+    "hardware.latency_cycles": ("clock cycles", "simulated"),
+    "hardware.latency_by_exit_cycles[]": ("clock cycles", "simulated"),
+    "hardware.frames_per_second": ("frames/s at clk_period_ns, not yet routed", "estimated"),
+    "hardware.retained_peak_frames[]": ("frames", "simulated"),
+    "hardware.stages[].ii_cycles": ("clock cycles", "simulated"),
+    "hardware.stages[].ii_bound_cycles": ("clock cycles", "estimated"),
+    "hardware.stages[].latency_cycles": ("clock cycles", "simulated"),
+    "hardware.stages[].latency_estimate_cycles": ("clock cycles", "estimated"),
+    "hardware.stages[].layers[].cycles": ("clock cycles per frame", "estimated"),
+}
+
+
+def collect(
+    *, accelerator_dir: Path, simulation_dir: Path, synthesis_dir: Path | None
+) -> tuple[Report, Arrays]:
+    """Return the report and the golden file's arrays.
+
+    Raises:
+        ConfigError: a file is missing, damaged, or of another accelerator.
+    """
+    design = load(Accelerator, accelerator_dir / DESIGN_FILE)
+    bundle = load_bundle(accelerator_dir / design.bundle)
+    simulation = load(Simulation, simulation_dir / SIMULATION_FILE)
+    golden = _arrays(accelerator_dir / design.bundle / GOLDEN_FILE)
+    results = _arrays(simulation_dir / RESULTS_FILE)
+    if simulation.accelerator != design.name or len(simulation.stages) != len(design.stages):
+        raise ConfigError(
+            f"{simulation_dir / SIMULATION_FILE}: simulated {simulation.accelerator!r}, expected "
+            f"{design.name!r}; run `hwflow simulate {accelerator_dir}`"
+        )
+    labels = golden["label"][: simulation.n].astype(np.int64)
+    stages = _stages(bundle, simulation, results, labels)
+    report = Report(
+        schema_version=1,
+        name=design.name,
+        dataset=bundle.dataset,
+        classes=bundle.classes,
+        stages=stages,
+        cascade=_cascade(bundle, simulation, stages),
+        exactness=(*bundle.exactness, *_graph_links(accelerator_dir), *simulation.exactness),
+        hardware=_hardware(design, simulation),
+        resources=None if synthesis_dir is None else _resources(synthesis_dir),
+        curves=_curves(len(bundle.stages), golden),
+        escalated=_escalated(results, labels),
+        kinds={path: Kind(unit=unit, provenance=origin) for path, (unit, origin) in KINDS.items()},
+        steps=tuple(
+            step
+            for folder in (accelerator_dir, simulation_dir, synthesis_dir)
+            if folder is not None and (step := _step(folder)) is not None
+        ),
+        provenance=bundle.provenance,
+    )
+    return report, golden
+
+
+def _arrays(path: Path) -> Arrays:
+    try:
+        with np.load(path) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); run the step before again") from error
+
+
+def wilson(value: float, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a fraction ``value`` of ``n`` (Wilson, 1927)."""
+    z2 = Z_95**2
+    centre = (value + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(value * (1 - value) / n + z2 / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _accuracy(value: float, simulation: Simulation) -> Number:
+    return Number(
+        value=value,
+        unit="fraction of test frames",
+        provenance="simulated",
+        n=simulation.n,
+        seed=simulation.pauses.seed,
+        interval95=wilson(value, simulation.n),
+    )
+
+
+def _stages(
+    bundle: Bundle, simulation: Simulation, results: Arrays, labels: NDArray[np.int64]
+) -> tuple[StageReport, ...]:
+    stages = []
+    for k, stage in enumerate(bundle.stages):
+        predicted, _ = top2(results[f"scores_{k}"].astype(np.int64))
+        stages.append(
+            StageReport(
+                name=stage.name,
+                accuracy=_accuracy(float(np.mean(predicted == labels)), simulation),
+                weight_bit_width=stage.weight_bit_width,
+                act_bit_width=stage.act_bit_width,
+                params=stage.params,
+                macs=stage.macs,
+                bops=stage.bops,
+            )
+        )
+    return tuple(stages)
+
+
+def _cascade(
+    bundle: Bundle, simulation: Simulation, stages: Sequence[StageReport]
+) -> CascadeReport:
+    run = simulation.cascade
+    bops = expected_bops([stage.bops for stage in bundle.stages], run.exit_rate)
+    last = stages[-1].accuracy.value
+    return CascadeReport(
+        accuracy=_accuracy(run.accuracy.value, simulation),
+        exit_rate=sum(run.exit_rate[:-1]),
+        exit_rate_per_stage=run.exit_rate,
+        avg_bops=bops,
+        avg_bops_ratio=bops / bundle.stages[-1].bops,
+        threshold_int=run.threshold_int,
+        n=simulation.n,
+        accuracy_loss_points=100 * (last - run.accuracy.value),
+    )
+
+
+def _graph_links(accelerator_dir: Path) -> tuple[Link, ...]:
+    path = accelerator_dir / EXACTNESS_FILE
+    return load(Exactness, path).links if path.is_file() else ()
+
+
+def _hardware(design: Accelerator, simulation: Simulation) -> HardwareReport:
+    run = simulation.cascade
+    return HardwareReport(
+        name=design.name,
+        part=design.part,
+        clk_period_ns=design.clk_period_ns,
+        ii_cycles=run.ii_cycles,
+        ii_bound_cycles=run.ii_bound_cycles,
+        latency_cycles=run.latency_cycles[-1],
+        latency_by_exit_cycles=run.latency_cycles,
+        frames_per_second=NS_PER_S / (design.clk_period_ns * run.ii_cycles),
+        retention_frames=run.retention_frames,
+        retained_peak_frames=run.retained_peak_frames,
+        stages=tuple(
+            StageHardwareReport(
+                name=timing.name,
+                ii_cycles=timing.ii_cycles,
+                ii_bound_cycles=timing.ii_bound_cycles,
+                latency_cycles=timing.latency_cycles,
+                latency_estimate_cycles=stage.latency_estimate_cycles,
+                layers=stage.layers,
+            )
+            for timing, stage in zip(simulation.stages, design.stages, strict=True)
+        ),
+    )
+
+
+def _resources(synthesis_dir: Path) -> ResourceReport:
+    found = load(Synthesis, synthesis_dir / SYNTHESIS_FILE)
+    each = [block.resources for block in found.blocks]
+    return ResourceReport(
+        provenance="synthesised",
+        tool=found.tool,
+        command=found.command,
+        covers="the cascade controller and hwflow's own layers, each by itself; FINN's layers not",
+        total=Resources(
+            lut=sum(r.lut for r in each),
+            ff=sum(r.ff for r in each),
+            dsp=sum(r.dsp for r in each),
+            bram36=sum(r.bram36 for r in each),
+        ),
+        blocks=found.blocks,
+    )
+
+
+def _curves(stages: int, golden: Arrays) -> tuple[CurveReport, ...]:
+    """Return each decision's curve on test frames, and on validation frames if there are any."""
+    curves = []
+    for split, prefix in (("validation", "validation_"), ("test", "")):
+        if f"{prefix}label" not in golden:
+            continue
+        labels = golden[f"{prefix}label"].astype(np.int64)
+        scores = tuple(golden[f"{prefix}scores_{k}"].astype(np.int64) for k in range(stages))
+        for decision in range(stages - 1):
+            curve = threshold_curve(ScoredSplit(split, labels, scores), decision)
+            curves.append(
+                CurveReport.model_validate(
+                    {
+                        "decision": decision,
+                        "split": split,
+                        "n": len(labels),
+                        "threshold": tuple(curve.threshold.tolist()),
+                        "exit_rate": tuple(curve.exit_rate.tolist()),
+                        "accuracy": tuple(curve.accuracy.tolist()),
+                        "random_accuracy": tuple(curve.random_accuracy.tolist()),
+                        "oracle_accuracy": tuple(curve.oracle_accuracy.tolist()),
+                    }
+                )
+            )
+    return tuple(curves)
+
+
+def _escalated(results: Arrays, labels: NDArray[np.int64]) -> tuple[Escalated, ...]:
+    first_label, first_margin = top2(results["scores_0"].astype(np.int64))
+    exit_stage = results["exit_stage"].astype(np.int64)
+    return tuple(
+        Escalated(
+            frame=int(frame),
+            label=int(labels[frame]),
+            first_label=int(first_label[frame]),
+            first_margin=int(first_margin[frame]),
+            prediction=int(results["prediction"].astype(np.int64)[frame]),
+            exit_stage=int(exit_stage[frame]),
+        )
+        for frame in np.flatnonzero(exit_stage > 0)
+    )
+
+
+def _step(folder: Path) -> StepReport | None:
+    run = manifest.read(folder)
+    if run is None:
+        return None
+    return StepReport(
+        step=run.step,
+        seed=run.seed,
+        duration_s=run.duration_s,
+        input_hash=run.input_hash,
+        commit=run.git.commit if run.git else None,
+        dirty=run.git.dirty if run.git else None,
+        versions=run.versions,
+    )
