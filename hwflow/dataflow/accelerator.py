@@ -49,9 +49,10 @@ def build(
             f"{len(bundle.stages)}; give each stage of the bundle one entry in the design's stages"
         )
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{out_dir.name}-", dir=out_dir.parent
-    ) as name, tempfile.TemporaryDirectory(prefix="hwflow-finn-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as name,
+        tempfile.TemporaryDirectory(prefix="hwflow-finn-") as scratch,
+    ):
         folder = Path(name)
         accelerator = _build(design, bundle, bundle_dir, folder, Path(scratch), progress)
         _publish(folder, out_dir)

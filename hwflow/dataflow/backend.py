@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hwflow.dataflow.packing import score_bits
 from hwflow.errors import UnsupportedModelError
 
 Model = Any
@@ -28,8 +29,6 @@ def infer_binary_layers(model: Model) -> Model:
     from qonnx.core.datatype import DataType
     from qonnx.transformation.infer_datatypes import InferDataTypes
 
-    from hwflow.dataflow.plugins.xnor_mvau import score_datatype
-
     bipolar = DataType["BIPOLAR"]
     layers = [
         node
@@ -43,7 +42,7 @@ def infer_binary_layers(model: Model) -> Model:
                 "binary activations need binary weights in the next layer", node=matmul.name
             )
         mw, mh = weights.shape
-        inputs, output, out_type = list(matmul.input), matmul.output[0], score_datatype(mw).name
+        inputs, output, out_type = list(matmul.input), matmul.output[0], f"INT{score_bits(mw)}"
         follower = model.find_consumer(output)
         if follower is not None and follower.op_type == "MultiThreshold":
             if model.get_tensor_datatype(follower.output[0]) != bipolar:

@@ -49,9 +49,7 @@ def fold(model: Model, target_ii_cycles: int) -> Model:
     return model
 
 
-def _first_within(
-    operator: Any, target: int, options: Iterator[dict[str, int]]
-) -> dict[str, int]:
+def _first_within(operator: Any, target: int, options: Iterator[dict[str, int]]) -> dict[str, int]:
     """Apply ``options`` in order and keep the first that meets ``target``."""
     best = None
     for option in options:
@@ -93,9 +91,7 @@ def _fold_matrix(lane_cost: int) -> Callable[[Any, int, int], None]:
             # Among equals: few rows at once (short thresholds, narrow output), many columns.
             return (lane_cost * simd * pe + converter, pe, -simd)
 
-        pairs = sorted(
-            ((simd, pe) for simd in divisors(mw) for pe in divisors(mh)), key=cost
-        )
+        pairs = sorted(((simd, pe) for simd in divisors(mw) for pe in divisors(mh)), key=cost)
         _first_within(operator, target, ({"SIMD": simd, "PE": pe} for simd, pe in pairs))
 
     return choose

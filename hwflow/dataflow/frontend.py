@@ -70,7 +70,9 @@ def _declare_integer_input(model: Model) -> Model:
     bytes_in = np.arange(256, dtype=np.float32)
     elements = int(np.prod(shape))
     images = np.resize(bytes_in, (-(-256 // elements), *shape))
-    results = [execute_onnx(model, {name: image}, return_full_exec_context=True) for image in images]
+    results = [
+        execute_onnx(model, {name: image}, return_full_exec_context=True) for image in images
+    ]
     values = np.concatenate([result[output].ravel() for result in results])
     inputs = images.ravel()
     scale = float(values[inputs == 1][0])

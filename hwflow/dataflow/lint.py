@@ -39,6 +39,9 @@ def render_waivers(sources: Sequence[str]) -> str:
     """Return a Verilator control file that waives ``RULES`` in what is not named ``hwf_*``."""
     foreign = [source for source in sources if not source.rpartition("/")[2].startswith("hwf_")]
     lines = ["`verilator_config", "// Sources that come from FINN or wire FINN's layers up."]
-    lines += [f'lint_off -rule {rule} -file "*/{file.rpartition("/")[2]}"'
-              for file in sorted(foreign) for rule in RULES]
+    lines += [
+        f'lint_off -rule {rule} -file "*/{file.rpartition("/")[2]}"'
+        for file in sorted(foreign)
+        for rule in RULES
+    ]
     return "\n".join(lines) + "\n"

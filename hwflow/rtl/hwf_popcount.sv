@@ -45,8 +45,10 @@ module hwf_popcount #(
     localparam int unsigned BITS = 2 + LEVELS - DEPTH;
     logic [BITS-1:0] sum_q;
 
-    if (FIRST_LEAF >= TRIPLES) begin : gen_empty
+    if (i >= LEAVES && FIRST_LEAF >= TRIPLES) begin : gen_empty_leaf
       assign sum_q = '0;
+    end else if (FIRST_LEAF >= TRIPLES) begin : gen_empty
+      assign sum_q = BITS'(gen_node[2*i].sum_q) + BITS'(gen_node[2*i+1].sum_q);
     end else if (i >= LEAVES) begin : gen_triple
       wire a = padded[3*FIRST_LEAF];
       wire b = padded[3*FIRST_LEAF+1];

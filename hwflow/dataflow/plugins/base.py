@@ -13,6 +13,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from hwflow.rtl.files import RTL_DIR
 from hwflow.rtl.template import render_template
 
+
 class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
     """A FINN layer of ours with one data input, one output, and a plain Verilog wrapper.
 

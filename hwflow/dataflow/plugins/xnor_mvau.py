@@ -13,45 +13,9 @@ from typing import Any
 
 import numpy as np
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
-from numpy.typing import NDArray
-from qonnx.core.datatype import DataType
 
+from hwflow.dataflow.packing import write_thresholds, write_weights
 from hwflow.dataflow.plugins.base import HwfRtlOp
-
-
-def score_datatype(mw: int) -> Any:
-    """Return the type of a ±1 dot product of ``mw`` terms, −mw … mw, as the RTL sizes it."""
-    return DataType[f"INT{mw.bit_length() + 1}"]
-
-
-def pack_words(bits: NDArray[np.int64], width: int) -> list[str]:
-    """Return one hex word per row of ``bits`` (words, fields), each field ``width`` bits.
-
-    Field 0 is lowest. Python integers, since a word can be thousands of bits wide.
-    """
-    digits = -(-bits.shape[1] * width // 4)
-    words = []
-    for row in bits:
-        word = 0
-        for field in reversed(row.tolist()):
-            word = (word << width) | field
-        words.append(f"{word:0{digits}x}")
-    return words
-
-
-def fold_rows(values: NDArray[np.int64], pe: int) -> NDArray[np.int64]:
-    """Return (MH,) per-row values as (MH/PE, PE): one row of lanes per row block."""
-    return values.reshape(-1, pe)
-
-
-def fold_weights(weights: NDArray[np.int64], *, simd: int, pe: int) -> NDArray[np.int64]:
-    """Return (MH, MW) as (folds, PE × SIMD) in the order the RTL reads its ROM.
-
-    Fold = row block × (MW/SIMD) + column block; field = lane × SIMD + column.
-    """
-    mh, mw = weights.shape
-    blocks = weights.reshape(mh // pe, pe, mw // simd, simd)
-    return blocks.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
 
 
 @register_custom_op
@@ -133,25 +97,9 @@ class HwfXnorMVAU_rtl(HwfRtlOp):  # noqa: N801 # FINN finds the back end by this
         """Write weight bits and, if thresholded, popcount thresholds."""
         node, mw, pe = self.onnx_node, self.attribute("MW"), self.attribute("PE")
         weights = model.get_initializer(node.input[1]).T.astype(np.int64)
-        assert np.all(np.abs(weights) == 1), node.name
-        bits = fold_weights((weights + 1) // 2, simd=self.attribute("SIMD"), pe=pe)
-        _write(folder / f"{node.name}_weights.dat", pack_words(bits, 1))
+        path = folder / f"{node.name}_weights.dat"
+        write_weights(path, weights, simd=self.attribute("SIMD"), pe=pe)
         if self.thresholded:
             thresholds = model.get_initializer(node.input[2])[:, 0]
-            width = int(mw + 1).bit_length()
-            popcounts = fold_rows(popcount_thresholds(thresholds, mw), pe)
-            _write(folder / f"{node.name}_thresholds.dat", pack_words(popcounts, width))
-
-
-def popcount_thresholds(thresholds: NDArray[Any], mw: int) -> NDArray[np.int64]:
-    """Return t with: popcount >= t iff dot product >= ``thresholds``; 0 … mw + 1.
-
-    dot = 2 popcount − mw, so t = ceil((threshold + mw) / 2); outside 0 … mw + 1 the answer no
-    longer changes.
-    """
-    exact = np.ceil((np.asarray(thresholds, dtype=np.float64) + mw) / 2)
-    return np.clip(exact, 0, mw + 1).astype(np.int64)
-
-
-def _write(path: Path, words: list[str]) -> None:
-    path.write_text("\n".join(words) + "\n", encoding="ascii")
+            path = folder / f"{node.name}_thresholds.dat"
+            write_thresholds(path, thresholds, mw=mw, pe=pe)
