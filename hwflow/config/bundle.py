@@ -48,10 +48,14 @@ class StageModel(StrictModel):
 
 
 class Calibration(StrictModel):
-    """How the thresholds were chosen; never on test data."""
+    """How the thresholds were chosen; never on test data.
+
+    ``n``: independent frames; each counted in (2 · ``max_shift`` + 1)² translations.
+    """
 
     split: Literal["validation"]
     n: int = Field(gt=0)
+    max_shift: int = Field(default=0, ge=0)
     eps: float = Field(ge=0, description="accuracy given up against the last stage, as a fraction")
 
 

@@ -125,10 +125,14 @@ class CalibrationRecipe(StrictModel):
     """Threshold choice on the validation split.
 
     ``eps``: accuracy the cascade may lose there against its last stage, as a fraction.
+    ``max_shift``: each validation frame counts in all translations by up to so many pixels per
+    axis. A few hundred frames hold too few hard ones to place a threshold; their translations
+    fill the gap, if training used them too.
     """
 
     score: Literal["margin"] = "margin"
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    max_shift: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 class Recipe(StrictModel):

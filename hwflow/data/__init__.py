@@ -2,9 +2,9 @@
 
 from hwflow.config.recipe import DigitsDataset
 from hwflow.data.digits import load_digits
-from hwflow.data.splits import Splits, Subset
+from hwflow.data.splits import Splits, Subset, translated
 
-__all__ = ["Splits", "Subset", "load"]
+__all__ = ["Splits", "Subset", "load", "translated"]
 
 
 def load(config: DigitsDataset) -> Splits:

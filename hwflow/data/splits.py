@@ -44,6 +44,23 @@ class Splits:
         return height, width, channels
 
 
+def translated(subset: Subset, most: int) -> Subset:
+    """Return ``subset`` in all (2 · ``most`` + 1)² translations by up to ``most`` pixels per axis.
+
+    Frames move over zeros; translations follow each other in blocks of the whole subset.
+    """
+    _, height, width, _ = subset.frames.shape
+    padded = np.pad(subset.frames, ((0, 0), (most, most), (most, most), (0, 0)))
+    by = range(2 * most + 1)
+    frames = [padded[:, y : y + height, x : x + width] for y in by for x in by]
+    return Subset(
+        subset.split,
+        np.concatenate(frames),
+        np.tile(subset.labels, len(frames)),
+        np.tile(subset.indices, len(frames)),
+    )
+
+
 def split(
     frames: NDArray[np.uint8],
     labels: NDArray[np.int64],

@@ -26,7 +26,7 @@ from hwflow.config.bundle import (
     sha256,
 )
 from hwflow.config.recipe import Recipe
-from hwflow.data import Splits, load
+from hwflow.data import Splits, Subset, load, translated
 from hwflow.errors import ConfigError
 from hwflow.export.golden import write_npz
 from hwflow.export.stage import ExportedStage, export_stage
@@ -77,25 +77,33 @@ def _check_trained(recipe: Recipe, train_dir: Path) -> None:
 
 def _write(recipe: Recipe, train_dir: Path, folder: Path, progress: Progress) -> None:
     splits = load(recipe.dataset)
+    calibration = translated(splits.validation, recipe.calibration.max_shift)
     exported = []
     steps = len(recipe.stages) + 1
     for index, stage in enumerate(recipe.stages):
         progress(f"export {stage.name}", index, steps)
         network = build(stage, splits.frame_shape, len(splits.classes))
         network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
-        exported.append(export_stage(stage, network, splits, folder / f"stage{index}.onnx"))
+        path = folder / f"stage{index}.onnx"
+        exported.append(export_stage(stage, network, splits, path, calibration=calibration))
     progress("calibrate", steps - 1, steps)
-    bundle = _assemble(recipe, splits, exported, folder / GOLDEN_FILE)
+    bundle = _assemble(recipe, splits, calibration, exported, folder / GOLDEN_FILE)
     (folder / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
     progress("calibrate", steps, steps)
 
 
-def _assemble(recipe: Recipe, splits: Splits, stages: list[ExportedStage], golden: Path) -> Bundle:
+def _assemble(
+    recipe: Recipe,
+    splits: Splits,
+    calibration: Subset,
+    stages: list[ExportedStage],
+    golden: Path,
+) -> Bundle:
     """Return the bundle's description after writing its golden file."""
-    validation = ScoredSplit(
-        "validation", splits.validation.labels, tuple(s.validation_scores for s in stages)
+    chooser = ScoredSplit(
+        calibration.split, calibration.labels, tuple(s.calibration_scores for s in stages)
     )
-    thresholds = choose_thresholds(validation, eps=recipe.calibration.eps)
+    thresholds = choose_thresholds(chooser, eps=recipe.calibration.eps)
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
     result = run_cascade(test.scores, thresholds)
@@ -108,8 +116,8 @@ def _assemble(recipe: Recipe, splits: Splits, stages: list[ExportedStage], golde
             "prediction": result.prediction.astype(np.int32),
             "exit_stage": result.exit_stage.astype(np.int32),
             "margin": result.margin.astype(np.int64),
-            "validation_label": splits.validation.labels.astype(np.uint8),
-            **{f"validation_scores_{k}": s.validation_scores for k, s in enumerate(stages)},
+            "validation_label": calibration.labels.astype(np.uint8),
+            **{f"validation_scores_{k}": s.calibration_scores for k, s in enumerate(stages)},
         },
     )
     return Bundle(
@@ -123,7 +131,10 @@ def _assemble(recipe: Recipe, splits: Splits, stages: list[ExportedStage], golde
             score=recipe.calibration.score,
             threshold_int=thresholds,
             calibration=Calibration(
-                split="validation", n=len(splits.validation), eps=recipe.calibration.eps
+                split="validation",
+                n=len(splits.validation),
+                max_shift=recipe.calibration.max_shift,
+                eps=recipe.calibration.eps,
             ),
         ),
         cascade=CascadeMetrics(

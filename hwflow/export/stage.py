@@ -12,7 +12,7 @@ from hwflow.cascade.decision import top2
 from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
 from hwflow.config.recipe import StageRecipe
 from hwflow.cost import total
-from hwflow.data import Splits
+from hwflow.data import Splits, Subset
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.qonnx_file import write_qonnx
 from hwflow.export.verify import compare, trace_network, trace_qonnx
@@ -21,18 +21,25 @@ from hwflow.nets import VggTinyNet
 
 @dataclass(frozen=True)
 class ExportedStage:
-    """A stage in the bundle, its links, and its scores on two splits, (N, classes) int32."""
+    """A stage in the bundle, its links, and two sets of scores, (N, classes) int32."""
 
     model: StageModel
     links: tuple[Link, ...]
-    validation_scores: NDArray[np.int32]
+    calibration_scores: NDArray[np.int32]
     test_scores: NDArray[np.int32]
 
 
 def export_stage(
-    stage: StageRecipe, network: VggTinyNet, splits: Splits, path: Path
+    stage: StageRecipe,
+    network: VggTinyNet,
+    splits: Splits,
+    path: Path,
+    *,
+    calibration: Subset,
 ) -> ExportedStage:
     """Freeze ``network``, write it to ``path`` and prove the file equal on every test frame.
+
+    ``calibration``: frames whose scores choose the thresholds later.
 
     Raises:
         UnsupportedModelError: naming what exact integers cannot carry.
@@ -48,7 +55,7 @@ def export_stage(
         score_scale=network.score_scale,
     )
     links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
-    validation, _ = trace_network(network, units, splits.validation.frames)
+    scored, _ = trace_network(network, units, calibration.frames)
     layers = network.plan.costs()
     cost = total(layers)
     label, _ = top2(trained.scores)
@@ -68,4 +75,4 @@ def export_stage(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
-    return ExportedStage(model, links, validation.scores, trained.scores)
+    return ExportedStage(model, links, scored.scores, trained.scores)

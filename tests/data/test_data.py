@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from hwflow.config.recipe import DigitsDataset
 from hwflow.data import load
 from hwflow.data.digits import upscale
-from hwflow.data.splits import split
+from hwflow.data.splits import split, translated
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +97,16 @@ def test_split_is_a_partition(labels, validation, test, seed):
     assert sorted(np.concatenate([part.indices for part in parts])) == list(range(len(labels)))
     for part in parts:
         assert np.array_equal(part.frames[:, 0, 0, 0], part.indices)
+
+
+def test_translations_of_a_subset():
+    subset = load(DigitsDataset(name="digits", upscale=1)).validation
+    moved = translated(subset, 1)
+    assert moved.split == "validation"
+    assert moved.frames.shape == (9 * len(subset), 8, 8, 1)
+    blocks = moved.frames.reshape(9, len(subset), 8, 8)
+    assert np.array_equal(blocks[4], subset.frames[..., 0])
+    assert np.array_equal(blocks[0, :, 1:, 1:], subset.frames[:, :-1, :-1, 0])
+    assert not blocks[0, :, 0].any()
+    assert np.array_equal(moved.labels, np.tile(subset.labels, 9))
+    assert np.array_equal(translated(subset, 0).frames, subset.frames)

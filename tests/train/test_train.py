@@ -21,6 +21,8 @@ from hwflow.train import (
 from hwflow.train.fit import derive_seed, fixed_threads, settle_norms, shift
 from hwflow.train.warm_start import from_float
 
+pytestmark = pytest.mark.train
+
 TWO_STAGES = recipe(
     stage_data(
         training={
