@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from hwflow.cascade.retention import depth
@@ -158,7 +159,7 @@ def _retention(design: Design, stages: Sequence[StageHardware]) -> tuple[int, ..
             next_ii_cycles=following.ii_bound_cycles,
             escalation_rate=design.escalation_rate,
         )
-        for stage, following in zip(stages, stages[1:], strict=False)
+        for stage, following in pairwise(stages)
     )
 
 

@@ -18,7 +18,7 @@ def first_fraction(operator: Any) -> float:
     shape = [int(size) for size in operator.get_normal_input_shape()]
     if kind.startswith("ConvolutionInputGenerator"):
         rows, columns = operator.get_nodeattr("ConvKernelDim")
-        return ((rows - 1) * shape[2] + columns) / (shape[1] * shape[2])
+        return float(((rows - 1) * shape[2] + columns) / (shape[1] * shape[2]))
     if kind == "HwfMaxPool_rtl":
         k = operator.get_nodeattr("K")
         return float(((k - 1) * shape[2] + k) / (shape[1] * shape[2]))

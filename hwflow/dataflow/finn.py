@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 from hwflow.dataflow.rtllib import copy_library
 from hwflow.errors import ToolNotFoundError
@@ -74,9 +75,9 @@ def session(work_dir: Path) -> Iterator[Finn]:
 
 
 @contextlib.contextmanager
-def _logs_to(stream: object) -> Iterator[None]:
+def _logs_to(stream: TextIO) -> Iterator[None]:
     logger = logging.getLogger("finn_logger")
-    handler = logging.StreamHandler(stream)  # type: ignore[type-var]
+    handler = logging.StreamHandler(stream)
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:

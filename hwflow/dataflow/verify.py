@@ -74,24 +74,44 @@ def execute(
 ) -> Scores:
     """Return (N, classes) integer scores of the hardware graph for ``frames`` (N, H, W, C) uint8.
 
-    Must run inside ``hwflow.dataflow.finn.session``.
+    Must run inside ``hwflow.dataflow.finn.session``. The layers run one by one here instead of in
+    qonnx's executor, which rounds what is nearly an integer and clears up behind each node.
+
+    Raises:
+        VerificationError: a layer gave a value that its stream's type cannot carry, so that the
+            hardware would wrap where this execution does not.
     """
-    from qonnx.core.onnx_exec import execute_onnx
     from qonnx.custom_op.registry import getCustomOp
 
-    for node in model.graph.node:
-        if "exec_mode" in getCustomOp(node).get_nodeattr_types():
-            getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
+    operators = [getCustomOp(node) for node in model.graph.node]
+    for operator in operators:
+        if "exec_mode" in operator.get_nodeattr_types():
+            operator.set_nodeattr("exec_mode", "cppsim")
     source, sink = model.graph.input[0].name, model.graph.output[0].name
+    context = model.make_empty_exec_context()
     rows = []
-    for done, frame in enumerate(frames):
-        result = execute_onnx(model, {source: frame[np.newaxis].astype(np.float32)})
-        rows.append(result[sink].reshape(-1))
-        progress(what, done + 1, len(frames))
-    scores = np.stack(rows)
-    integers = scores.astype(np.int64)
-    assert np.array_equal(integers, scores), "the hardware graph gave a score that is no integer"
-    return integers
+    for index, frame in enumerate(frames):
+        context[source] = frame[np.newaxis].astype(np.float32)
+        for operator in operators:
+            operator.execute_node(context, model.graph)
+            _check_range(operator, context[operator.onnx_node.output[0]], index)
+        rows.append(context[sink].reshape(-1).astype(np.int64))
+        progress(what, index + 1, len(frames))
+    return np.stack(rows)
+
+
+def _check_range(operator: Any, values: NDArray[np.float32], frame: int) -> None:
+    datatype = operator.get_output_datatype()
+    wrong = (values < datatype.min()) | (values > datatype.max()) | (values != np.rint(values))
+    if wrong.any():
+        raise VerificationError(
+            f"values of layer {operator.onnx_node.name}",
+            compared=int(values.size),
+            mismatches=int(wrong.sum()),
+            sample=frame,
+            expected=f"integers of type {datatype.name}",
+            got=str(values[wrong][0]),
+        )
 
 
 def compare(link: str, expected: NDArray[np.integer], got: Scores) -> Link:

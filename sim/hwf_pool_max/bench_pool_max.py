@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cocotb
 from bench import parameters
 from layer import LayerBench, case, pack
@@ -31,4 +33,4 @@ async def maxima(dut, idle, stall):
         frames = len(case()["maps"])
         last = cycles[len(expected) // frames - 1 :: len(expected) // frames]
         per_frame = len(words) // frames
-        assert all(b - a == per_frame for a, b in zip(last, last[1:], strict=False))
+        assert all(b - a == per_frame for a, b in pairwise(last))
