@@ -39,10 +39,11 @@ class Bench:
         self.sources.append(source)
         return source
 
-    def sink(self, port: Port, *, stall: str = "none") -> Sink:
-        """Attach a checker to an output stream."""
+    def sink(self, port: Port, *, stall: str = "none", reset_n: Any = None) -> Sink:
+        """Attach a checker to an output stream; ``reset_n``: if not ap_rst_n itself."""
         pause = self.pauses(stall)
-        sink = Sink(self.dut.ap_clk, self.dut.ap_rst_n, port, pause, lambda: self.cycle)
+        reset_n = self.dut.ap_rst_n if reset_n is None else reset_n
+        sink = Sink(self.dut.ap_clk, reset_n, port, pause, lambda: self.cycle)
         self.sinks.append(sink)
         return sink
 

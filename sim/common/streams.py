@@ -78,12 +78,16 @@ class Source:
         port, offered = self._port, False
         while True:
             await RisingEdge(self._clock)
-            if offered and int(port.ready.value) and int(self._reset_n.value):
+            if not int(self._reset_n.value):
+                offered = False
+                port.valid.value = 0
+                continue
+            if offered and int(port.ready.value):
                 beat = self.queue.popleft()
                 offered = False
                 if self.on_accept is not None:
                     self.on_accept(beat)
-            if not offered and int(self._reset_n.value):
+            if not offered:
                 offered = bool(self.queue) and not next(self.pause)
                 if offered:
                     for field, value in self.queue[0].items():

@@ -1,0 +1,211 @@
+"""The whole accelerator with dummy stages: traffic, scoreboard against the numpy model, counters."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cocotb
+import numpy as np
+from bench import Bench, Registers
+from cocotb.triggers import ClockCycles, RisingEdge
+from dummy_scores import scores_of
+from streams import Port
+
+from hwflow.cascade.controller import NOT_FORCED, Settings, run_controller
+from hwflow.cascade.result import FLAG_LONG, FLAG_SHORT, unpack
+
+EASY, HARD = 100, 4  # scripted bytes: margin about 100 × 256, or below 8 × 256 + 255
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the launcher built."""
+
+    stages: int
+    classes: int
+    frame_bytes: int
+    beat_bytes: int
+    retention: tuple[int, ...]
+    thresholds: tuple[int, ...]
+    build_id: int
+
+    @property
+    def beats(self):
+        return -(-self.frame_bytes // self.beat_bytes)
+
+
+class Cascade:
+    """Drives hwf_accelerator and keeps what is needed to say what must come out of it."""
+
+    def __init__(self, dut, shape, *, name, idle="none", stall="none", attach=True):
+        self.dut, self.shape = dut, shape
+        self.bench = Bench(dut, name=name)
+        self.rng = self.bench.rng
+        self.numbers = np.random.default_rng(self.rng.getrandbits(64))
+        if attach:
+            frame = Port.axis(dut, "s_axis_frame", "data", "last")
+            self.source = self.bench.source(frame, idle=idle)
+            # Soft reset may take back a result that still waits.
+            result = Port.axis(dut, "m_axis_result", "data")
+            self.sink = self.bench.sink(result, stall=stall, reset_n=dut.core_rst_n)
+        self.results = self.sink.beats if attach else deque()  # (cycle, {"data": word})
+        self.frames = []  # (uint8 bytes as a stage sees them, flags), in the order sent
+        self.first = 0  # first frame since the last reset
+        self.accepted = []  # (cycle, thresholds, force) of each frame since the last reset
+        self.stall_input = 0
+        self.stall_stage = [0] * shape.stages
+        self.peaks = [0] * (shape.stages - 1)
+        self.registers = None
+
+    async def start(self):
+        self.registers = Registers(self.dut)
+        await self.bench.start()
+        # The start-up reset lasts a while longer inside.
+        await self.bench.until(lambda: bool(int(self.dut.core_rst_n.value)), limit=50, what="reset")
+        cocotb.start_soon(self._watch())
+
+    async def _watch(self):
+        dut, stages = self.dut, self.shape.stages
+        while True:
+            await RisingEdge(dut.ap_clk)
+            if not int(dut.core_rst_n.value):
+                # Whatever was inside is gone; a result offered in this clock may still be taken.
+                self.first += len(self.accepted)
+                self.accepted.clear()
+                self.results.clear()
+                self.stall_input, self.stall_stage = 0, [0] * stages
+                self.peaks = [0] * (stages - 1)
+                continue
+            if int(dut.frame_accepted.value):
+                thresholds = int(dut.thresholds.value)
+                force = int(dut.force_stage.value) if int(dut.force_enable.value) else NOT_FORCED
+                words = [thresholds >> 32 * k & 0xFFFF_FFFF for k in range(stages - 1)]
+                self.accepted.append((self.bench.cycle, words, force))
+            valid = int(dut.s_axis_frame_tvalid.value)
+            self.stall_input += valid and not int(dut.s_axis_frame_tready.value)
+            waiting = int(dut.stage_tvalid.value) & ~int(dut.stage_tready.value)
+            for k in range(stages):
+                self.stall_stage[k] += waiting >> k & 1
+            if stages > 1:
+                retained = int(dut.retained.value)
+                for k in range(stages - 1):
+                    self.peaks[k] = max(self.peaks[k], retained >> 16 * k & 0xFFFF)
+
+    # ---- Traffic ------------------------------------------------------------------------------
+
+    def frame(self, hard):
+        """Return a random frame; stage k finds it hard where ``hard[k]`` is true."""
+        frame = self.numbers.integers(0, 256, self.shape.frame_bytes, dtype=np.uint8)
+        classes = self.shape.classes
+        for k, is_hard in enumerate(hard):
+            scripted = self.numbers.integers(-HARD, HARD + 1, classes)
+            if not is_hard:
+                scripted[self.rng.randrange(classes)] = EASY
+            frame[k * classes : (k + 1) * classes] = scripted.astype(np.int8).view(np.uint8)
+        return frame
+
+    def send(self, frame, *, beats=None):
+        """Queue ``frame``, cut or prolonged with random bytes to ``beats`` beats."""
+        shape = self.shape
+        beats = shape.beats if beats is None else beats
+        whole = np.zeros(beats * shape.beat_bytes, dtype=np.uint8)
+        kept = min(beats * shape.beat_bytes, shape.frame_bytes)
+        whole[:kept] = frame[:kept]
+        if beats > shape.beats:
+            tail = shape.beats * shape.beat_bytes
+            whole[tail:] = self.numbers.integers(0, 256, whole.size - tail, dtype=np.uint8)
+        for beat in range(beats):
+            data = whole[beat * shape.beat_bytes : (beat + 1) * shape.beat_bytes].tobytes()
+            self.source.queue.append(
+                {"data": int.from_bytes(data, "little"), "last": int(beat == beats - 1)}
+            )
+        seen = np.zeros(shape.frame_bytes, dtype=np.uint8)
+        seen[:kept] = frame[:kept]
+        flags = (
+            FLAG_SHORT if beats < shape.beats else FLAG_LONG if beats > shape.beats else 0
+        )
+        self.frames.append((seen, flags))
+
+    # ---- Scoreboard ---------------------------------------------------------------------------
+
+    async def drain(self, *, limit):
+        """Wait until every frame that was sent has been accepted and answered."""
+        await self.bench.until(
+            lambda: self.source.idle and self.first + len(self.accepted) == len(self.frames),
+            limit=limit,
+            what=f"frame {self.first + len(self.accepted)} accepted",
+        )
+        await self.bench.until(
+            lambda: len(self.results) >= len(self.accepted),
+            limit=limit,
+            what=f"result {len(self.results)} of {len(self.accepted)}",
+        )
+        await ClockCycles(self.dut.ap_clk, 60)  # anything too much would come now
+
+    def check(self):
+        """Compare each result with the model; return cycle by frame, and the model's counters."""
+        shape, count = self.shape, len(self.accepted)
+        sent = self.frames[self.first : self.first + count]
+        frames = np.stack([frame for frame, _ in sent])
+        scores = [scores_of(frames, stage=k, classes=shape.classes) for k in range(shape.stages)]
+        settings = Settings(
+            np.array([words for _, words, _ in self.accepted], dtype=np.int64).reshape(
+                count, shape.stages - 1
+            ),
+            np.array([force for _, _, force in self.accepted], dtype=np.int64),
+        )
+        flags = np.array([flag for _, flag in sent], dtype=np.int64)
+        expected, counters = run_controller(scores, settings, flags=flags)
+
+        cycles = [cycle for cycle, _ in self.results]
+        got = unpack(np.array([beat["data"] for _, beat in self.results], dtype=np.uint64))
+        self.results.clear()
+        seen = {}
+        for index, cycle in enumerate(cycles):
+            frame = int(got.sample_id[index])
+            assert frame < count, f"result at cycle {cycle}: frame {frame} was never accepted"
+            assert frame not in seen, (
+                f"frame {frame} answered twice, at cycles {seen[frame]} and {cycle}"
+            )
+            seen[frame] = cycle
+            for field in ("label", "exit_stage", "margin", "flags"):
+                value, wanted = (int(getattr(x, field)[i]) for x, i in
+                                 ((got, index), (expected, frame)))
+                assert value == wanted, (
+                    f"frame {frame} at cycle {cycle}: {field} {value}, expected {wanted}"
+                )
+        missing = sorted(set(range(count)) - set(seen))
+        assert not missing, f"frames {missing[:5]} got no result by cycle {self.bench.cycle}"
+        for stage in range(shape.stages):
+            own = [int(got.sample_id[i]) for i in np.flatnonzero(got.exit_stage == stage)]
+            assert own == sorted(own), f"results of stage {stage} out of order: {own}"
+        return [seen[frame] for frame in range(count)], counters
+
+    async def read(self, offset):
+        """Return the word at ``offset``, which must be there."""
+        word, response = await self.registers.read(offset)
+        assert response == 0, f"read of {offset:#x}: response {response}"
+        return word
+
+    async def check_counters(self, counters, register_map):
+        """Read every counter and compare with model and bench; then all must be idle."""
+        shape = self.shape
+        expected = {
+            "frames_in": counters.frames_in,
+            "frames_short": counters.frames_short,
+            "frames_long": counters.frames_long,
+            "stall_input": self.stall_input,
+            "status": 1,
+        }
+        for k in range(shape.stages):
+            expected[f"exits_{k}"] = int(counters.exits[k])
+            expected[f"stall_stage_{k}"] = self.stall_stage[k]
+        for k in range(shape.stages - 1):
+            expected[f"retained_{k}"] = 0
+            expected[f"retained_peak_{k}"] = self.peaks[k]
+            assert self.peaks[k] <= shape.retention[k], f"level {k} held {self.peaks[k]} frames"
+        for name, value in expected.items():
+            got = await self.read(register_map[name].offset)
+            assert got == value, f"register {name}: {got}, expected {value}"
+        await self.bench.finish(clocks=10)
