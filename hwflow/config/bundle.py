@@ -50,6 +50,8 @@ class StageModel(StrictModel):
 class Calibration(StrictModel):
     """How the thresholds were chosen; never on test data.
 
+    ``criterion``: whether ``eps`` bounds the difference of accuracies, or the fraction of frames
+    that the last stage alone has right and the cascade wrong.
     ``n``: independent frames; each counted in (2 · ``max_shift`` + 1)² translations.
     """
 
@@ -57,6 +59,7 @@ class Calibration(StrictModel):
     n: int = Field(gt=0)
     max_shift: int = Field(default=0, ge=0)
     eps: float = Field(ge=0, description="accuracy given up against the last stage, as a fraction")
+    criterion: Literal["accuracy", "losses"] = "accuracy"
 
 
 class Policy(StrictModel):

@@ -125,6 +125,10 @@ class CalibrationRecipe(StrictModel):
     """Threshold choice on the validation split.
 
     ``eps``: accuracy the cascade may lose there against its last stage, as a fraction.
+    ``criterion``: what counts as lost. ``accuracy`` takes the difference of the accuracies;
+    ``losses`` counts the frames that the last stage alone has right and the cascade wrong, and
+    gives no credit for the opposite. The difference of two small counts is noise: ``losses``
+    generalises better from few frames, at a lower exit rate.
     ``max_shift``: each validation frame counts in all translations by up to so many pixels per
     axis. A few hundred frames hold too few hard ones to place a threshold; their translations
     fill the gap, if training used them too.
@@ -132,6 +136,7 @@ class CalibrationRecipe(StrictModel):
 
     score: Literal["margin"] = "margin"
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    criterion: Literal["accuracy", "losses"] = "accuracy"
     max_shift: Annotated[int, Field(ge=0, le=8)] = 0
 
 

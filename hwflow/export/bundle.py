@@ -103,7 +103,9 @@ def _assemble(
     chooser = ScoredSplit(
         calibration.split, calibration.labels, tuple(s.calibration_scores for s in stages)
     )
-    thresholds = choose_thresholds(chooser, eps=recipe.calibration.eps)
+    thresholds = choose_thresholds(
+        chooser, eps=recipe.calibration.eps, criterion=recipe.calibration.criterion
+    )
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
     result = run_cascade(test.scores, thresholds)
@@ -135,6 +137,7 @@ def _assemble(
                 n=len(splits.validation),
                 max_shift=recipe.calibration.max_shift,
                 eps=recipe.calibration.eps,
+                criterion=recipe.calibration.criterion,
             ),
         ),
         cascade=CascadeMetrics(

@@ -42,11 +42,39 @@ def test_smallest_threshold_that_keeps_the_accuracy(seed, eps):
 
 
 @settings(max_examples=40, deadline=None)
-@given(seeds)
-def test_larger_budget_never_raises_the_threshold(seed):
+@given(seeds, st.sampled_from([0.0, 0.01, 0.05, 0.3]))
+def test_smallest_threshold_that_loses_no_more_frames(seed, eps):
     data = scored(seed)
-    chosen = [choose_thresholds(data, eps=eps)[0] for eps in (0.0, 0.02, 0.1, 0.5, 0.99)]
+    (threshold,) = choose_thresholds(data, eps=eps, criterion="losses")
+    last = top2(data.scores[-1])[0] == data.labels
+
+    def lost(value):
+        result = run_cascade(data.scores, (value,))
+        return np.mean(last & (result.prediction != data.labels))
+
+    assert lost(threshold) <= eps + 1e-12
+    assert threshold == 0 or lost(threshold - 1) > eps + 1e-12
+    assert threshold >= choose_thresholds(data, eps=eps, criterion="accuracy")[0]
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "losses"])
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_larger_budget_never_raises_the_threshold(criterion, seed):
+    data = scored(seed)
+    budgets = (0.0, 0.02, 0.1, 0.5, 0.99)
+    chosen = [choose_thresholds(data, eps=eps, criterion=criterion)[0] for eps in budgets]
     assert chosen == sorted(chosen, reverse=True)
+
+
+def test_gains_do_not_pay_for_losses():
+    labels = np.zeros(3, dtype=np.int64)
+    early = np.array([[0, 4], [9, 0], [9, 0]])  # one wrong at margin 4, two right at 9
+    late = np.array([[9, 0], [0, 9], [9, 0]])  # has the first right and the second wrong
+    data = ScoredSplit("validation", labels, (early, late))
+    assert choose_thresholds(data, eps=0.0, criterion="accuracy") == (0,)
+    assert choose_thresholds(data, eps=0.0, criterion="losses") == (5,)
+    assert choose_thresholds(data, eps=0.34, criterion="losses") == (0,)
 
 
 @settings(max_examples=40, deadline=None)

@@ -32,7 +32,7 @@ STAGES = (
         training={"epochs": 2, "lr": 0.01},
     ),
 )
-RECIPE = recipe(*STAGES, calibration={"eps": 0.02, "max_shift": 1})
+RECIPE = recipe(*STAGES, calibration={"eps": 0.02, "criterion": "losses", "max_shift": 1})
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_threshold_follows_from_the_golden_validation_scores(exported, golden):
         golden["validation_label"],
         (golden["validation_scores_0"], golden["validation_scores_1"]),
     )
-    assert choose_thresholds(data, eps=0.02) == exported[1].policy.threshold_int
+    assert choose_thresholds(data, eps=0.02, criterion="losses") == exported[1].policy.threshold_int
 
 
 def test_links_cover_every_frame_without_mismatch(exported):
@@ -129,19 +129,20 @@ def test_links_cover_every_frame_without_mismatch(exported):
 def test_thresholds_come_from_validation_frames(trained, tmp_path, monkeypatch):
     seen = []
 
-    def spy(data, *, eps):
-        seen.append((data, eps))
-        return choose_thresholds(data, eps=eps)
+    def spy(data, **how):
+        seen.append((data, how))
+        return choose_thresholds(data, **how)
 
     monkeypatch.setattr(bundle_module, "choose_thresholds", spy)
     bundle = export(RECIPE, trained, tmp_path / "bundle")
-    ((data, eps),) = seen
+    ((data, how),) = seen
     validation = load(RECIPE.dataset).validation
     assert data.split == "validation"
     assert np.array_equal(data.labels, np.tile(validation.labels, 9))
-    assert eps == 0.02
+    assert how == {"eps": 0.02, "criterion": "losses"}
     calibration = bundle.policy.calibration
     assert (calibration.split, calibration.n, calibration.max_shift) == ("validation", 300, 1)
+    assert (calibration.eps, calibration.criterion) == (0.02, "losses")
 
 
 def test_test_labels_do_not_reach_the_threshold(trained, exported, tmp_path, monkeypatch):
