@@ -104,12 +104,29 @@ def _bits_through_the_graph(model: Model) -> None:
     for node in model.graph.node:
         if model.get_tensor_datatype(node.input[0]) != DataType["BINARY"]:
             continue
+        if node.op_type == "Im2Col":
+            _check_binary_padding(node)
         if node.op_type in passing:
             model.set_tensor_datatype(node.output[0], DataType["BINARY"])
         elif node.op_type != "HwfXnorMVAU_rtl":
             raise UnsupportedModelError(
                 f"binary activations cannot go into {node.op_type}", node=node.name
             )
+
+
+def _check_binary_padding(node: Node) -> None:
+    """A padded bit is 0, which means −1; ONNX pads with 0, which ±1 layers do not have."""
+    from qonnx.custom_op.registry import getCustomOp
+
+    operator = getCustomOp(node)
+    if any(operator.get_nodeattr("pad_amount")):
+        if operator.get_nodeattr("pad_value") != -1:
+            raise UnsupportedModelError(
+                "a convolution of binary activations pads with 0; leave it unpadded, or pad with "
+                "-1 in training",
+                node=node.name,
+            )
+        operator.set_nodeattr("pad_value", 0)
 
 
 def infer_max_pools(model: Model) -> Model:

@@ -80,6 +80,13 @@ def _fold_window(operator: Any, target: int, lanes: int) -> None:
         operator.set_nodeattr("SIMD", lanes)
 
 
+def _fold_padding(operator: Any, target: int, lanes: int) -> None:
+    channels = operator.get_nodeattr("NumChannels")
+    chosen = _first_within(operator, target, ({"SIMD": simd} for simd in divisors(channels)))
+    if lanes > chosen["SIMD"] and channels % lanes == 0:
+        operator.set_nodeattr("SIMD", lanes)
+
+
 def _fold_matrix(lane_cost: int) -> Callable[[Any, int, int], None]:
     def choose(operator: Any, target: int, lanes: int) -> None:
         mw, mh = operator.get_nodeattr("MW"), operator.get_nodeattr("MH")
@@ -114,5 +121,5 @@ _CHOOSERS: dict[str, Callable[[Any, int, int], None]] = {
     "HwfXnorMVAU_rtl": _fold_matrix(XNOR_LANE_COST),
     "Thresholding_rtl": _fold_channels,
     "HwfMaxPool_rtl": _fold_channels,
-    "FMPadding_rtl": _fold_window,
+    "FMPadding_rtl": _fold_padding,
 }

@@ -26,6 +26,7 @@ def import_qonnx(model: Model) -> Model:
     from qonnx.util.cleanup import cleanup_model
 
     model = cleanup_model(model)
+    check_gains(model)
     model = _declare_integer_input(model)
     try:
         model = model.transform(ConvertQONNXtoFINN())
@@ -224,20 +225,33 @@ def permute_flatten(model: Model) -> Model:
     return model
 
 
-def check_thresholds(model: Model) -> Model:
-    """Refuse thresholds that are no numbers.
+def check_gains(model: Model) -> None:
+    """Refuse channels that are multiplied by zero, such as a batch norm with γ = 0.
 
-    They come from a batch norm with γ = 0, and FINN's rounding pass would loop on them for ever.
+    Their thresholds would be no numbers, on which FINN's rounding pass loops for ever.
     """
+    for node in model.graph.node:
+        if node.op_type not in {"Mul", "BatchNormalization"}:
+            continue
+        gains = model.get_initializer(node.input[1])
+        zeros = np.flatnonzero(gains == 0) if gains is not None else np.empty(0)
+        if zeros.size:
+            raise UnsupportedModelError(
+                f"channel {zeros[0]} is multiplied by 0 (γ = 0); give pruned channels a tiny γ, "
+                "or remove them",
+                node=node.name,
+            )
+
+
+def check_thresholds(model: Model) -> Model:
+    """Refuse thresholds that are no numbers, which FINN's rounding pass would never finish."""
     for node in model.graph.node:
         if node.op_type != "MultiThreshold":
             continue
         thresholds = model.get_initializer(node.input[1])
-        bad = np.flatnonzero(np.isnan(thresholds).any(axis=1))
-        if bad.size:
+        if np.isnan(thresholds).any():
+            channel = np.flatnonzero(np.isnan(thresholds).any(axis=1))[0]
             raise UnsupportedModelError(
-                f"channel {bad[0]} has thresholds that are not numbers: its batch norm has "
-                "γ = 0. Give pruned channels a tiny γ, or remove them",
-                node=node.name,
+                f"the thresholds of channel {channel} are not numbers", node=node.name
             )
     return model

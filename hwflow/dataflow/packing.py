@@ -24,11 +24,12 @@ def fold_weights(weights: IntArray, *, simd: int, pe: int) -> IntArray:
 def popcount_thresholds(thresholds: NDArray[Any], mw: int) -> IntArray:
     """Return t with: popcount >= t iff dot product >= ``thresholds``; 0 … mw + 1.
 
-    dot = 2 popcount − mw, so t = ⌈(threshold + mw) / 2⌉; outside 0 … mw + 1 the answer no longer
-    changes.
+    dot = 2 popcount − mw is an integer, so t = ⌈(⌈threshold⌉ + mw) / 2⌉; outside 0 … mw + 1 the
+    answer no longer changes.
     """
-    exact = np.ceil((np.asarray(thresholds, dtype=np.float64) + mw) / 2)
-    return np.clip(exact, 0, mw + 1).astype(np.int64)
+    # Rounded up first: the sum with mw could swallow a small fraction.
+    whole: IntArray = np.clip(np.ceil(thresholds), -mw, mw + 2).astype(np.int64)
+    return (whole + mw + 1) // 2  # 0 … mw + 1
 
 
 def threshold_bits(mw: int) -> int:

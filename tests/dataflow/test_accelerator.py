@@ -1,0 +1,96 @@
+"""The accelerator folder of a tiny cascade: complete, relocatable, deterministic, exact in RTL."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import tiny_design
+
+from hwflow.config.accelerator import Accelerator
+from hwflow.config.base import load
+from hwflow.config.bundle import GOLDEN_FILE
+from hwflow.dataflow.accelerator import build
+from hwflow.errors import ConfigError
+from hwflow.simulate.library import Pauses
+from hwflow.simulate.stage import run_stage
+
+pytestmark = pytest.mark.finn
+
+
+def built_files(folder: Path) -> dict[str, bytes]:
+    wanted = ("rtl/*", "rtl.f", "design.json", "registers.json", "verilator.vlt")
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for pattern in wanted
+        for path in sorted(folder.glob(pattern))
+    }
+
+
+def test_folder_is_complete(tiny_accelerator):
+    design = load(Accelerator, tiny_accelerator / "design.json")
+    listed = (tiny_accelerator / "rtl.f").read_text().split()
+    assert tuple(listed) == design.sources
+    assert all((tiny_accelerator / source).is_file() for source in design.sources)
+    assert (tiny_accelerator / design.bundle / "bundle.json").is_file()
+    # Every memory that a source names is there, under the name it uses.
+    for source in design.sources:
+        text = (tiny_accelerator / source).read_text()
+        for line in text.splitlines():
+            if '.dat"' in line and ("File(" in line or "INIT_FILE =" in line):
+                name = line.split('"')[1]
+                if "thresholds" in name and "UseThreshold(1'b0)" in text:
+                    continue  # never opened
+                assert (tiny_accelerator / name).is_file(), f"{source}: {name}"
+
+
+def test_no_path_of_this_machine(tiny_accelerator, tmp_path):
+    for name, content in built_files(tiny_accelerator).items():
+        for root in (str(tmp_path.parent.parent), "/tmp", str(Path.home()), str(Path.cwd())):
+            assert root.encode() not in content, f"{name} names {root}"
+
+
+def test_same_inputs_give_the_same_files(tiny_accelerator, tiny_bundle, tmp_path):
+    build(tiny_design(400, 900), tiny_bundle, tmp_path / "again")
+    first, again = built_files(tiny_accelerator), built_files(tmp_path / "again")
+    assert first.keys() == again.keys()
+    assert [name for name in first if first[name] != again[name]] == []
+
+
+def test_build_keeps_what_is_not_its_own(tiny_bundle, tmp_path):
+    out = tmp_path / "out"
+    (out / "rtl").mkdir(parents=True)
+    (out / "rtl" / "stale.sv").write_text("old")
+    (out / "run.json").write_text("{}")
+    build(tiny_design(400, 900), tiny_bundle, out)
+    assert (out / "run.json").read_text() == "{}"
+    assert not (out / "rtl" / "stale.sv").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]  # no temporary folder left
+
+
+def test_wrong_number_of_stages(tiny_bundle, tmp_path):
+    with pytest.raises(ConfigError, match="1 stages, bundle 'tiny' has 2"):
+        build(tiny_design(400), tiny_bundle, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("stage", [0, 1])
+def test_stage_rtl_gives_the_golden_scores(tiny_accelerator, tmp_path, frames, stage):
+    # Moved, so that a path into the build would be found out.
+    moved = tmp_path / "moved"
+    shutil.copytree(tiny_accelerator, moved)
+    with np.load(moved / "bundle" / GOLDEN_FILE) as golden:
+        expected = golden[f"scores_{stage}"]
+    free = run_stage(moved, stage, frames)
+    np.testing.assert_array_equal(free.scores, expected)
+    paused = run_stage(
+        moved, stage, frames, pauses=Pauses(0.3, 0.3, longest=9, seed=6), random_state=7
+    )
+    np.testing.assert_array_equal(paused.scores, expected)
+    bound = load(Accelerator, moved / "design.json").stages[stage].ii_bound_cycles
+    interval = np.diff(free.out_cycle)[len(frames) // 2 :].max()
+    # The figure to reach is 1.05; frames of a few hundred cycles feel each pipeline bubble more.
+    assert interval <= 1.1 * bound
