@@ -85,17 +85,19 @@ def test_a_too_narrow_stream_is_found(tmp_path):
         execute(model, frames)
 
 
+def replace_constant(net: Net, name: str, change) -> None:
+    for index, tensor in enumerate(net.weights):
+        if tensor.name == name:
+            value = np.asarray(change(onnx.numpy_helper.to_array(tensor)), dtype=np.float32)
+            net.weights[index] = onnx.numpy_helper.from_array(value, name)
+
+
 def test_layer_without_rtl_is_named(tmp_path):
+    """Weights wider than a DSP's port: FINN falls back to HLS, hwflow names the layer."""
     net = NETS["multi"]()
-    weights = net.weights
-    # Weights wider than the DSP's port: FINN would fall back to HLS.
-    for index, tensor in enumerate(weights):
-        array = onnx.numpy_helper.to_array(tensor)
-        if array.ndim == 0 and array == 8.0:
-            weights[index] = onnx.numpy_helper.from_array(np.float32(26), tensor.name)
-        if array.shape == (4, 1, 3, 3):
-            wide = array * 2**17
-            weights[index] = onnx.numpy_helper.from_array(wide.astype(np.float32), tensor.name)
+    quantiser = next(node for node in net.nodes if node.op_type == "Quant")
+    replace_constant(net, quantiser.input[0], lambda weights: weights * 2**19)
+    replace_constant(net, quantiser.input[3], lambda bits: 27)
     with pytest.raises(UnsupportedModelError, match=r"node 'MVAU.*no RTL.*Vitis HLS"):
         to_hardware(net, tmp_path)
 
@@ -120,11 +122,9 @@ def test_unsupported_pool_is_named(tmp_path, attributes, message):
 def test_zero_gamma_is_named_and_does_not_hang(tmp_path):
     net = NETS["binary"]()
     factor = next(node.input[1] for node in net.nodes if node.op_type == "Mul")
-    for index, tensor in enumerate(net.weights):
-        if tensor.name == factor:
-            gains = onnx.numpy_helper.to_array(tensor).copy()
-            gains[0, 2] = 0.0
-            net.weights[index] = onnx.numpy_helper.from_array(gains, factor)
+    replace_constant(
+        net, factor, lambda gains: np.where(np.arange(4)[:, None, None] == 2, 0, gains)
+    )
     with pytest.raises(UnsupportedModelError, match=r"node 'Mul.*channel 2 .*γ = 0"):
         to_hardware(net, tmp_path)
 
