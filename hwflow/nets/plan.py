@@ -46,6 +46,11 @@ class Plan:
     weight_bits: tuple[int, ...]
     act_bits: tuple[int, ...]
 
+    @property
+    def shapes(self) -> tuple[Conv | Dense, ...]:
+        """Every weight layer, input first, classifier last."""
+        return (*self.convs, *self.dense)
+
     def costs(self) -> tuple[LayerCost, ...]:
         """Return the cost of each weight layer, input first."""
         shapes = [

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hwflow.nets.layers import QuantConv2d, QuantLinear
-from hwflow.nets.plan import INPUT_BITS, KERNEL, Plan
+from hwflow.nets.plan import KERNEL, Conv, Dense, Plan
 from hwflow.nets.quantisers import act_scale, activation, weight_kwargs
 
 
@@ -44,34 +44,19 @@ class VggTinyNet(nn.Module):
     def __init__(self, plan: Plan, *, quantised: bool = True) -> None:
         super().__init__()
         self.plan = plan
-        layers: dict[str, nn.Module] = {}
-        bits = iter(zip(plan.weight_bits, (*plan.act_bits[1:], None), strict=True))
-
-        def unit(name: str, layer: nn.Module, norm: nn.Module, act_bits: int | None) -> None:
-            assert act_bits is not None
-            layers[name] = layer
-            layers[f"{name}_norm"] = norm
-            layers[f"{name}_act"] = activation(act_bits, quantised=quantised)
-
-        for conv in plan.convs:
-            weight_bits, act_bits = next(bits)
-            quant = weight_kwargs(weight_bits if quantised else None)
-            layer = QuantConv2d(conv.inputs, conv.outputs, KERNEL, bias=False, **quant)
-            unit(conv.name, layer, nn.BatchNorm2d(conv.outputs), act_bits)
-            if conv.pool:
-                layers[f"{conv.name}_pool"] = nn.MaxPool2d(2)
-        layers["flatten"] = nn.Flatten()
-        for dense in plan.dense:
-            weight_bits, act_bits = next(bits)
-            quant = weight_kwargs(weight_bits if quantised else None)
-            layer = QuantLinear(dense.inputs, dense.outputs, bias=False, **quant)
-            if dense is plan.dense[-1]:
-                layers[dense.name] = layer
-            else:
-                unit(dense.name, layer, nn.BatchNorm1d(dense.outputs), act_bits)
         self.layers = nn.Sequential()
-        for name, module in layers.items():
-            self.layers.add_module(name, module)
+        act_bits = (*plan.act_bits[1:], None)  # none behind the classifier
+        for shape, weight_bits, bits in zip(plan.shapes, plan.weight_bits, act_bits, strict=True):
+            quant = weight_kwargs(weight_bits if quantised else None)
+            if isinstance(shape, Dense) and shape is plan.dense[0]:
+                self.layers.add_module("flatten", nn.Flatten())
+            self.layers.add_module(shape.name, _weight_layer(shape, quant))
+            if bits is not None:
+                norm = nn.BatchNorm2d if isinstance(shape, Conv) else nn.BatchNorm1d
+                self.layers.add_module(f"{shape.name}_norm", norm(shape.outputs))
+                self.layers.add_module(f"{shape.name}_act", activation(bits, quantised=quantised))
+            if isinstance(shape, Conv) and shape.pool:
+                self.layers.add_module(f"{shape.name}_pool", nn.MaxPool2d(2))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Return the scores of ``codes`` (N, C, H, W) float32 integers 0..255."""
@@ -101,9 +86,19 @@ class VggTinyNet(nn.Module):
     def classifier_input(self) -> tuple[int, float]:
         """(bits, scale) of the classifier's input."""
         bits = self.plan.act_bits[-1]
-        return bits, 1.0 if bits == INPUT_BITS and len(self.plan.act_bits) == 1 else act_scale(bits)
+        only_layer = len(self.plan.act_bits) == 1  # it sees the frame itself
+        return bits, 1.0 if only_layer else act_scale(bits)
 
     @property
     def score_scale(self) -> float:
         """Real value of one integer score step, a power of two."""
         return float(self.classifier.quant_weight().scale) * self.classifier_input[1]
+
+
+def _weight_layer(shape: Conv | Dense, quant: dict[str, object]) -> nn.Module:
+    layer: nn.Module
+    if isinstance(shape, Conv):
+        layer = QuantConv2d(shape.inputs, shape.outputs, KERNEL, bias=False, **quant)
+    else:
+        layer = QuantLinear(shape.inputs, shape.outputs, bias=False, **quant)
+    return layer

@@ -142,3 +142,11 @@ def test_float_network_has_the_same_parameters():
     assert set(float_network.state_dict()) == set(build(stage(), FRAME, 10).state_dict())
     scores = float_network(codes())
     assert not torch.equal(scores, scores.round())
+
+
+def test_a_classifier_alone_reads_the_frame_itself():
+    net = {"name": "vgg_tiny", "features": []}
+    network = build(stage(net=net, weight_bit_width=4, act_bit_width=4), FRAME, 10).eval()
+    assert list(network.units()) == []
+    assert network.classifier_input == (8, 1.0)
+    assert network.score_scale == float(network.classifier.quant_weight().scale)
