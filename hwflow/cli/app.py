@@ -9,9 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.markup import escape
+from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import log
 from hwflow.cli import commands
@@ -221,14 +221,18 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         app(arguments, standalone_mode=False)
-    except click.exceptions.Exit as error:
+    except Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        show = getattr(error, "show", None)
+        if show is None:
+            _say(escape(error.format_message()))
+        else:
+            show()
         if "--json" in arguments:
             _describe(arguments, ConfigError(error.format_message()))
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, Abort):
         return _interrupted(arguments)
     except HwflowError as error:
         return _fail(arguments, error)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
+from typer.exceptions import Exit
 
 from hwflow.cli import jobs, render
 from hwflow.cli.background import Background
@@ -312,4 +312,4 @@ def doctor(output: Output) -> None:
     if missing:
         names = ", ".join(tool.name for tool in missing)
         output.note(f"[bold red]missing[/]: {names}; the main job cannot run without")
-        raise click.exceptions.Exit(ToolNotFoundError.exit_code)
+        raise Exit(ToolNotFoundError.exit_code)

@@ -34,10 +34,18 @@ def _rows(table: Table, name: str, value: Any) -> None:
             _rows(table, f"{name}.{key}", inner)
     elif isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
         for index, inner in enumerate(value):
-            _rows(table, f"{name}\\[{index}]", inner)
+            table.add_row(f"{name}\\[{index}]", escape(_line(inner)))
     else:
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         table.add_row(name, escape(shown))
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{key} {_line(inner)}" for key, inner in value.items() if inner is not None
+        )
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def tools(found: Sequence[Tool]) -> Table:

@@ -46,7 +46,15 @@ def accuracy_curve(curves: Sequence[CurveReport], chosen: int) -> go.Figure:
     figure.add_vline(
         x=chosen,
         line={"color": INK, "dash": "dot", "width": 1.5},
-        annotation={"text": f"chosen: {chosen}", "font": {"color": INK}, "xanchor": "left"},
+    )
+    figure.add_annotation(
+        x=chosen,
+        y=0.04,
+        yref="paper",
+        text=f" chosen: {chosen}",
+        xanchor="left",
+        showarrow=False,
+        font={"color": INK},
     )
     return _layout(figure, height=360, x="threshold on the integer margin", y="accuracy (%)")
 
@@ -105,7 +113,7 @@ def layer_cycles(stage: StageHardwareReport) -> go.Figure:
     layers = [layer for layer in stage.layers if layer.cycles > 0]
     figure = go.Figure(
         go.Bar(
-            y=[short(layer.name) for layer in layers],
+            y=[short(layer.name).removeprefix(f"{stage.name}_") for layer in layers],
             x=[layer.cycles for layer in layers],
             orientation="h",
             marker={"color": [BLUE if layer.backend == "hwflow" else GREY for layer in layers]},
@@ -122,7 +130,9 @@ def layer_cycles(stage: StageHardwareReport) -> go.Figure:
         y=1.0,
         yref="paper",
         yanchor="bottom",
-        text=f"II simulated: {stage.ii_cycles:,.0f}",
+        xanchor="right",
+        xshift=8,
+        text=f"simulated II: {stage.ii_cycles:,.0f}",
         showarrow=False,
         font={"color": ORANGE},
     )
@@ -159,7 +169,14 @@ def resources(report: Report) -> go.Figure:
 
 def short(name: str) -> str:
     """Return a layer's or block's name without the words that all of them have."""
-    return name.replace("_rtl", "").replace("Streaming", "").replace("ConvolutionInput", "Window")
+    for word, shorter in (
+        ("_rtl", ""),
+        ("Streaming", ""),
+        ("ConvolutionInputGenerator", "Window"),
+        ("Hwf", ""),
+    ):
+        name = name.replace(word, shorter)
+    return name
 
 
 def to_json(figure: go.Figure) -> str:
