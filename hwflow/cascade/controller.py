@@ -1,4 +1,4 @@
-"""Bit-exact model of hwf_cascade: which result word each accepted frame yields, and the counters."""
+"""Bit-exact model of hwf_cascade: the result word of each accepted frame, and the counters."""
 
 from __future__ import annotations
 

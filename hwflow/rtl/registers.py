@@ -114,9 +114,7 @@ class RegisterMap:
 
 def _word(name: str, offset: int, kind: Kind, description: str, *, reset: int = 0) -> Register:
     bits = 16 if kind in (Kind.STATUS, Kind.PEAK) else 32
-    return Register(
-        name, offset, description, (Field("value", kind, 0, bits, description, reset),)
-    )
+    return Register(name, offset, description, (Field("value", kind, 0, bits, description, reset),))
 
 
 def cascade_registers(

@@ -1,4 +1,4 @@
-"""The whole accelerator with dummy stages: traffic, scoreboard against the numpy model, counters."""
+"""The whole accelerator with dummy stages: traffic, scoreboard against the model, counters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EASY, HARD = 100, 4  # scripted bytes: margin about 100 × 256, or below 8 × 25
 
 @dataclass(frozen=True)
 class Shape:
-    """What the launcher built."""
+    """What the launcher built; ``ii_cycles`` of each stage by itself, ``deep``: as by formula."""
 
     stages: int
     classes: int
@@ -29,6 +29,8 @@ class Shape:
     retention: tuple[int, ...]
     thresholds: tuple[int, ...]
     build_id: int
+    ii_cycles: tuple[int, ...]
+    deep: bool
 
     @property
     def beats(self):
@@ -122,9 +124,7 @@ class Cascade:
             )
         seen = np.zeros(shape.frame_bytes, dtype=np.uint8)
         seen[:kept] = frame[:kept]
-        flags = (
-            FLAG_SHORT if beats < shape.beats else FLAG_LONG if beats > shape.beats else 0
-        )
+        flags = FLAG_SHORT if beats < shape.beats else FLAG_LONG if beats > shape.beats else 0
         self.frames.append((seen, flags))
 
     # ---- Scoreboard ---------------------------------------------------------------------------
@@ -170,8 +170,9 @@ class Cascade:
             )
             seen[frame] = cycle
             for field in ("label", "exit_stage", "margin", "flags"):
-                value, wanted = (int(getattr(x, field)[i]) for x, i in
-                                 ((got, index), (expected, frame)))
+                value, wanted = (
+                    int(getattr(x, field)[i]) for x, i in ((got, index), (expected, frame))
+                )
                 assert value == wanted, (
                     f"frame {frame} at cycle {cycle}: {field} {value}, expected {wanted}"
                 )

@@ -33,7 +33,7 @@ async def run(dut, idle, stall, words=200):
 @cocotb.test()
 @cocotb.parametrize(idle=PATTERNS, stall=PATTERNS)
 async def in_order(dut, idle, stall):
-    bench, peak = await run(dut, idle, stall)
+    _, peak = await run(dut, idle, stall)
     assert peak <= DEPTH, f"{peak} words in a FIFO of {DEPTH}"
     if stall == "periodic" and idle == "none":
         assert peak == DEPTH, f"a slow reader never filled it: {peak} of {DEPTH}"

@@ -54,6 +54,7 @@ class Guard:
         beats = self.sent[frame]
         flags = (len(beats) < BEATS) | (len(beats) > BEATS) << 1
         expected = (beats + [0] * BEATS)[:BEATS]
+        user = (sample_id, self.settings.pop(0))
         for index, data in enumerate(expected):
             cycle, beat = self.out.beats.popleft()
             where = f"frame {frame}, beat {index} at cycle {cycle}"
@@ -63,8 +64,7 @@ class Guard:
                 got_flags = beat["user"] >> IDS & 3
                 assert got_flags == flags, f"{where}: flags {got_flags}, expected {flags}"
             got = (beat["user"] & ((1 << IDS) - 1), beat["user"] >> (IDS + 2))
-            wanted = (sample_id, self.settings.pop(0) if index == 0 else wanted[1])
-            assert got == wanted, f"{where}: id and settings {got}, expected {wanted}"
+            assert got == user, f"{where}: id and settings {got}, expected {user}"
 
 
 @cocotb.test()
@@ -72,8 +72,10 @@ class Guard:
 async def exact_frames(dut, idle, stall):
     guard = Guard(dut, name=f"guard-{idle}-{stall}", idle=idle, stall=stall)
     await guard.start()
-    lengths = [guard.bench.rng.choice((1, BEATS - 1, BEATS, BEATS, BEATS, BEATS + 1, 3 * BEATS))
-               for _ in range(40)]
+    lengths = [
+        guard.bench.rng.choice((1, BEATS - 1, BEATS, BEATS, BEATS, BEATS + 1, 3 * BEATS))
+        for _ in range(40)
+    ]
     lengths = [max(1, length) for length in lengths]
     for length in lengths:
         guard.send(length)

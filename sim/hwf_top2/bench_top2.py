@@ -42,11 +42,7 @@ def beats_of(row):
     lanes = [int(score) for score in row] + [HIGH] * (BEATS * LANES - CLASSES)
     mask = (1 << BITS) - 1
     return [
-        {
-            "data": sum(
-                (lanes[beat * LANES + lane] & mask) << (BITS * lane) for lane in range(LANES)
-            )
-        }
+        {"data": sum((lanes[beat * LANES + lane] & mask) << (BITS * lane) for lane in range(LANES))}
         for beat in range(BEATS)
     ]
 

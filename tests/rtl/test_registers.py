@@ -1,0 +1,91 @@
+"""The register description: what it refuses, and the texts made from it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from hwflow.rtl.registers import (
+    ID,
+    Field,
+    Kind,
+    Register,
+    RegisterMap,
+    c_header,
+    cascade_registers,
+    registers_json,
+    render_registers,
+)
+
+
+def registers(stages=2, thresholds=(6,)):
+    return cascade_registers(
+        stages=stages,
+        classes=10,
+        frame_bytes=256,
+        frame_beat_bytes=8,
+        thresholds=thresholds,
+        build_id=7,
+    )
+
+
+def test_offsets_do_not_depend_on_the_number_of_stages():
+    two, sixteen = registers(), registers(16, tuple(range(15)))
+    for register in two.registers:
+        assert sixteen[register.name].offset == register.offset
+    assert sixteen["threshold_14"].reset == 14
+
+
+def test_json_holds_what_a_driver_needs():
+    rows = {row["name"]: row for row in json.loads(registers_json(registers()))["registers"]}
+    assert rows["id"]["reset"] == ID
+    assert rows["threshold_0"] | {"fields": 0, "description": 0} == {
+        "name": "threshold_0",
+        "offset": 0x40,
+        "writable": True,
+        "reset": 6,
+        "fields": 0,
+        "description": 0,
+    }
+    assert not rows["frames_in"]["writable"]
+    control = {field["name"]: field for field in rows["control"]["fields"]}
+    assert (control["force_stage"]["low"], control["force_stage"]["bits"]) == (4, 4)
+    assert rows["control"]["reset"] == 1
+
+
+def test_header_and_rtl_agree_with_the_description():
+    header, rtl = c_header(registers()), render_registers(registers())
+    assert "#define HWF_THRESHOLD_0_OFFSET 0x040u" in header
+    assert "#define HWF_CONTROL_FORCE_STAGE_MASK 0x000000f0u" in header
+    words = {int(word, 16) * 4 for word in re.findall(r"10'h([0-9a-f]+): begin", rtl)}
+    assert words == {register.offset for register in registers().registers}
+    assert "threshold_0_o <= 32'h6;" in rtl
+    assert "TODO" not in rtl
+
+
+@pytest.mark.parametrize(
+    ("low", "bits", "reset"), [(31, 2, 0), (-1, 1, 0), (0, 0, 0), (0, 3, 8), (0, 3, -1)]
+)
+def test_field_must_fit(low, bits, reset):
+    with pytest.raises(ValueError, match="field x"):
+        Field("x", Kind.SETTING, low, bits, "", reset)
+
+
+def test_register_must_be_a_word_with_separate_fields():
+    field = Field("x", Kind.SETTING, 0, 4, "")
+    with pytest.raises(ValueError, match="overlap"):
+        Register("r", 0, "", (field, Field("y", Kind.STATUS, 3, 1, "")))
+    for offset in (2, -4, 0x1000):
+        with pytest.raises(ValueError, match="no word"):
+            Register("r", offset, "", (field,))
+
+
+def test_map_is_sorted_and_unique():
+    one, two = Register("a", 0, "", ()), Register("b", 4, "", ())
+    for rows in ((two, one), (one, one), (one, Register("a", 4, "", ()))):
+        with pytest.raises(ValueError, match="unique"):
+            RegisterMap(rows)
+    with pytest.raises(KeyError):
+        RegisterMap((one, two))["c"]
