@@ -118,8 +118,7 @@ def layer_cycles(stage: StageHardwareReport) -> go.Figure:
             orientation="h",
             marker={"color": [BLUE if layer.backend == "hwflow" else GREY for layer in layers]},
             text=[f"{layer.cycles:,}" for layer in layers],
-            textposition="outside",
-            cliponaxis=False,
+            textposition="auto",
             customdata=[f"PE {layer.pe}, SIMD {layer.simd}" for layer in layers],
             hovertemplate="%{y}: %{x:,} cycles (%{customdata})<extra></extra>",
         )
