@@ -15,7 +15,7 @@ from hwflow.cost import total
 from hwflow.data import Splits, Subset
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import compare, trace_network, trace_qonnx
+from hwflow.export.verify import compare, score_network, trace_network, trace_qonnx
 from hwflow.nets import VggTinyNet
 
 
@@ -55,7 +55,6 @@ def export_stage(
         score_scale=network.score_scale,
     )
     links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
-    scored, _ = trace_network(network, units, calibration.frames)
     layers = network.plan.costs()
     cost = total(layers)
     label, _ = top2(trained.scores)
@@ -75,4 +74,4 @@ def export_stage(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
-    return ExportedStage(model, links, scored.scores, trained.scores)
+    return ExportedStage(model, links, score_network(network, calibration.frames), trained.scores)

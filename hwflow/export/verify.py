@@ -20,7 +20,7 @@ from hwflow.errors import UnsupportedModelError, VerificationError
 from hwflow.export.freeze import FrozenUnit
 from hwflow.export.qonnx_file import INPUT, OUTPUT
 from hwflow.nets import VggTinyNet
-from hwflow.train import to_codes
+from hwflow.train import real_scores, to_codes
 
 BATCH = 90
 _QUANTISERS = ("Quant", "BipolarQuant")
@@ -97,6 +97,11 @@ def trace_network(
     )
     real = np.concatenate(scores)
     return Trace(codes, to_integers(real, network.score_scale, what="scores")), sum(ties)
+
+
+def score_network(network: VggTinyNet, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the integer scores (N, classes) of the frozen ``network`` on ``frames``."""
+    return to_integers(real_scores(network, frames), network.score_scale, what="scores")
 
 
 def trace_qonnx(
