@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from hwflow.config.base import parse
 from hwflow.config.recipe import Recipe, StageRecipe
+
+# Networks this small lose time on a second thread, most of all beside other processes.
+torch.set_num_threads(1)
 
 
 def stage_data(**changes: Any) -> dict[str, Any]:
