@@ -220,7 +220,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        app(arguments, standalone_mode=False)
+        # Outside of standalone mode an Exit comes back as a value.
+        status = app(arguments, standalone_mode=False)
+        if status == INTERRUPTED:  # typer's own view of Ctrl-C
+            return _interrupted(arguments)
+        return status if isinstance(status, int) else 0
     except Exit as error:
         return error.exit_code
     except TyperException as error:
@@ -245,7 +249,6 @@ def _run(arguments: list[str]) -> int:
         return _bug(arguments, error) if known is None else _fail(arguments, known)
     except Exception as error:
         return _bug(arguments, error)
-    return 0
 
 
 def _missing_package(error: ModuleNotFoundError) -> ToolNotFoundError:
