@@ -1,0 +1,172 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
+from hwflow.config.accelerator import Layer
+from hwflow.config.bundle import Link
+from hwflow.report import REPORT_JSON, read_report, summary
+from hwflow.report.collect import KINDS, wilson
+from hwflow.report.html import render
+from hwflow.report.schema import (
+    CascadeReport,
+    CurveReport,
+    Escalated,
+    HardwareReport,
+    Kind,
+    Number,
+    Report,
+    StageHardwareReport,
+    StageReport,
+    StepReport,
+)
+
+NASTY = "<script>alert(1)</script>"
+
+
+def number(value):
+    return Number(
+        value=value, unit="fraction of test frames", provenance="simulated", n=4, seed=1,
+        interval95=wilson(value, 4),
+    )  # fmt: skip
+
+
+def layer(name, cycles):
+    return Layer(name=name, op="MVAU_rtl", backend="finn", module=name, cycles=cycles)
+
+
+@pytest.fixture
+def report():
+    stages = tuple(
+        StageReport(
+            name=name, accuracy=number(value), weight_bit_width=(bits,), act_bit_width=(8,),
+            params=10, macs=100, bops=100 * bits * 8,
+        )
+        for name, value, bits in (("small", 0.5, 1), (NASTY, 1.0, 8))
+    )  # fmt: skip
+    hardware = tuple(
+        StageHardwareReport(
+            name=f"s{k}", ii_cycles=100.5, ii_bound_cycles=100, latency_cycles=150,
+            latency_estimate_cycles=160, layers=(layer(f"s{k}_a", 100), layer(f"s{k}_fifo", 0)),
+        )
+        for k in range(2)
+    )  # fmt: skip
+    curve = CurveReport(
+        decision=0, split="test", n=4, threshold=(0, 3), exit_rate=(1.0, 0.5),
+        accuracy=(0.5, 1.0), random_accuracy=(0.5, 0.75), oracle_accuracy=(0.5, 1.0),
+    )  # fmt: skip
+    return Report(
+        schema_version=1,
+        name=NASTY,
+        dataset="digits",
+        classes=("no", "yes"),
+        stages=stages,
+        cascade=CascadeReport(
+            accuracy=number(1.0), exit_rate=0.5, exit_rate_per_stage=(0.5, 0.5), avg_bops=4000.0,
+            avg_bops_ratio=0.625, threshold_int=(3,), n=4, accuracy_loss_points=0.0,
+        ),
+        exactness=(Link(link=f"a ↔ {NASTY}", compared=40, mismatches=0, ties=0),),
+        hardware=HardwareReport(
+            name="x", part="xc7z020", clk_period_ns=10.0, ii_cycles=101.0, ii_bound_cycles=100.0,
+            latency_cycles=300, latency_by_exit_cycles=(150, 300), frames_per_second=1e6,
+            retention_frames=(4,), retained_peak_frames=(2,), stages=hardware,
+        ),
+        resources=None,
+        curves=(curve,),
+        escalated=(
+            Escalated(frame=1, label=1, first_label=0, first_margin=2, prediction=1, exit_stage=1),
+            Escalated(frame=3, label=1, first_label=1, first_margin=1, prediction=0, exit_stage=1),
+        ),
+        kinds={path: Kind(unit=unit, provenance=origin) for path, (unit, origin) in KINDS.items()},
+        steps=(
+            StepReport(
+                step="simulate", seed=1, duration_s=1.0, input_hash="0" * 64, commit=None,
+                dirty=None, versions={"numpy": "2"},
+            ),
+        ),
+        provenance={"seed": "1"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def page(report):
+    return render(report, frames=np.zeros((4, 3, 3, 1), np.uint8))
+
+
+def test_names_from_outside_are_escaped(page):
+    assert NASTY not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_page_loads_nothing(page):
+    assert not re.search(r"<(script|img|link|iframe)[^>]+(src|href)=[\"'](?!data:)", page)
+
+
+def test_wrong_frames_come_first(page):
+    shown = [int(frame) for frame in re.findall(r"· frame (\d+)", page)]
+    assert shown == [3, 1]
+    assert "it put 1 right that small had wrong, and 1 wrong that it had right" in page
+
+
+def test_missing_resources_are_said(page):
+    assert "Not estimated: yosys was not run" in page
+
+
+def test_layers_without_cycles_are_not_drawn(page):
+    assert '"fifo"' not in page
+    assert '"a"' in page
+
+
+def test_every_chart_has_a_place(page):
+    places = set(re.findall(r'id="chart-([a-z0-9_]+)"', page))
+    assert places == {"bops", "threshold_0", "exits", "layers_0", "layers_1"}
+
+
+def test_the_terminal_shows_the_same_figures(report):
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    for table in summary(report):
+        console.print(table)
+    text = console.export_text()
+    assert "100.00 %" in text
+    assert "50.0 % early" in text
+    assert "62.5 %" in text
+    assert "101" in text
+
+
+def test_a_report_survives_its_file(report, tmp_path):
+    (tmp_path / REPORT_JSON).write_text(report.model_dump_json())
+    assert read_report(tmp_path) == report
+
+
+def test_the_kinds_name_keys_that_are_there(report):
+    data = json.loads(report.model_dump_json())
+    for path in KINDS:
+        node = data
+        for part in path.split("."):
+            node = node[part.removesuffix("[]")]
+            if part.endswith("[]"):
+                node = node[0]
+        assert isinstance(node, (int, float)), path
+
+
+def test_a_number_without_unit_is_refused():
+    with pytest.raises(ValidationError):
+        Number(value=1.0, provenance="simulated")
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    # Wilson intervals without continuity correction, Newcombe 1998, table I, method 3
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_is_wilsons(right, n, low, high):
+    got = wilson(right / n, n)
+    assert got == pytest.approx((low, high), abs=5e-5)
