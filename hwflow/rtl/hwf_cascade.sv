@@ -11,8 +11,9 @@
 // short (bit 56), long (57), exit stage was forced (58).
 // `core_rst_n_i` is the soft reset, low at least whenever ap_rst_n is: all frames inside vanish, a
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
-// Latency beside the stages: 3 clocks in, 3 from a verdict to its result. No handshake path goes
-// from one side to another; s_axis_frame_tready alone is combinational in registers' readiness.
+// Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat that
+// partly escalate may take half a clock more. Exit latency: the stage's + 6 clocks. No handshake
+// path goes from one port to another, but m_axis_result_tready reaches verdict_ready_o.
 `default_nettype none
 
 module hwf_cascade #(

@@ -2,7 +2,7 @@
 // Joins a stage's verdict with the ticket of its frame and lets the frame exit or escalate.
 //
 // It exits iff margin >= threshold; while force is set for the frame, iff the stage is the forced
-// one or a later one; at the last stage always. Ticket user, low bits first: id (16), short, long,
+// one; at the last stage always. Ticket user, low bits first: id (16), short, long,
 // force enable, force stage (4), then one threshold of MarginBits + 1 bits per decision still to
 // come, this stage's lowest. A threshold with its highest bit set is beyond every margin.
 // `decision_user_o` is the ticket's without this stage's threshold. Result word: see hwf_cascade.
@@ -61,7 +61,7 @@ module hwf_decide #(
   end else begin : gen_choose
     logic [MarginBits:0] threshold;
     assign threshold = ticket_user_i[BaseBits+:MarginBits+1];
-    assign leaves = force_enable ? force_stage <= 4'(Stage) : {1'b0, verdict_margin_i} >= threshold;
+    assign leaves = force_enable ? force_stage == 4'(Stage) : {1'b0, verdict_margin_i} >= threshold;
     if (OnBits > BaseBits) begin : gen_more
       assign on_user = {ticket_user_i[UserBits-1:BaseBits+MarginBits+1], ticket_user_i[BaseBits-1:0]};
     end else begin : gen_none
@@ -98,9 +98,6 @@ module hwf_decide #(
       decision_slot_o <= ticket_slot_i;
       decision_escalate_o <= !leaves;
       decision_user_o <= on_user;
-    end
-    // Only when it leaves: an escalated frame must not change a result that still waits.
-    if (take && leaves) begin
       m_axis_exit_tdata <= {
         5'b0, force_enable, ticket_user_i[17:16], margin, 4'(Stage), verdict_label_i,
         ticket_user_i[15:0]

@@ -10,8 +10,10 @@ import numpy as np
 from bench import SLVERR
 from cascade_bench import Cascade, Shape
 from cocotb.triggers import ClockCycles, RisingEdge
+from dummy_scores import scores_of
 from streams import PATTERNS
 
+from hwflow.cascade.decision import top2
 from hwflow.rtl.registers import ID, VERSION, Kind, cascade_registers
 
 _GIVEN = json.loads(os.environ["HWF_PARAMETERS"])
@@ -85,9 +87,9 @@ async def settings_change_in_mid_traffic(dut, stall, run):
     await cascade.start()
     rng = cascade.rng
     count = 40
-    for _ in range(count):
-        cascade.send(cascade.numbers.integers(0, 256, SHAPE.frame_bytes, dtype=np.uint8))
-    while len(cascade.accepted) < count:
+    while len(cascade.frames) < count:
+        for _ in range(rng.randrange(4)):
+            cascade.send(cascade.numbers.integers(0, 256, SHAPE.frame_bytes, dtype=np.uint8))
         if N > 1 and rng.random() < 0.6:
             name = f"threshold_{rng.randrange(N - 1)}"
             word = rng.choice((0, 1, rng.randrange(1 << 16), rng.getrandbits(32), 1 << 16))
@@ -203,6 +205,24 @@ async def a_full_buffer_stalls_and_loses_nothing(dut):
     await cascade.check_counters(counters, REGISTERS)
 
 
+@cocotb.test(skip=N < 2)
+@cocotb.parametrize(stage=range(N - 1), more=(0, 1))
+async def threshold_is_met_by_its_own_value(dut, stage, more):
+    """A margin equal to the threshold exits, one below it escalates."""
+    cascade = Cascade(dut, SHAPE, name=f"equal-{stage}-{more}")
+    await cascade.start()
+    hard = [k < stage for k in range(N)]
+    for _ in range(6):
+        frame = cascade.frame(hard)
+        _, margins = top2(scores_of(frame[None], stage=stage, classes=SHAPE.classes))
+        word = int(margins[0]) + more
+        assert await cascade.registers.write(REGISTERS[f"threshold_{stage}"].offset, word) == 0
+        cascade.send(frame)
+        await cascade.drain(limit=per_frame())
+    _, counters = cascade.check()
+    assert counters.exits[stage + more] == 6
+
+
 @cocotb.test(skip=not SHAPE.deep)
 @cocotb.parametrize(period=(0, 1, 2, 3, 10))
 async def sustained_rate(dut, period):
@@ -214,7 +234,8 @@ async def sustained_rate(dut, period):
         cascade.send(cascade.frame([bool(period) and index % period == 0] * N))
     await cascade.drain(limit=count * per_frame())
     share = [1.0] + [1 / period if period else 0.0] * (N - 1)
-    bound = max(ii * part for ii, part in zip(SHAPE.ii_cycles, share, strict=True))
+    own = (max(ii, SHAPE.beats) for ii in SHAPE.ii_cycles)
+    bound = max(ii * part for ii, part in zip(own, share, strict=True))
     cycles = [cycle for cycle, _, _ in cascade.accepted]
     took = (cycles[-1] - cycles[skip]) / (count - 1 - skip)
     dut._log.info("period %d: %.2f cycles a frame, bound %.2f", period, took, bound)

@@ -15,7 +15,7 @@ module dummy_stage #(
     parameter int unsigned Lanes = 1,
     parameter int unsigned Latency = 10,
     parameter int unsigned Interval = 1,
-    parameter int unsigned Depth = 4
+    parameter int unsigned Depth = 8
 ) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,

@@ -81,7 +81,7 @@ endmodule
 
 
 SLOW = (Dummy(4, 2, 60, 25), Dummy(12, 3, 90, 70), Dummy(1, 10, 20, 40))
-FAST = (Dummy(3, 10, 3, 1), Dummy(36, 10, 0, 1))
+FAST = (Dummy(36, 10, 3, 1), Dummy(36, 10, 0, 1))  # a verdict every clock
 
 
 def by_formula(dummies: tuple[Dummy, ...]) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ def by_formula(dummies: tuple[Dummy, ...]) -> tuple[int, ...]:
     [
         pytest.param(SLOW[:1], 64, (), id="1-one-beat"),
         pytest.param(SLOW[:2], 8, (2,), id="2-minimum"),
-        pytest.param(FAST, 16, by_formula(FAST), id="2-fast"),
+        pytest.param(FAST, 32, by_formula(FAST), id="2-fast"),
         pytest.param(SLOW, 4, by_formula(SLOW), id="3"),
     ],
 )
