@@ -18,6 +18,7 @@ from hwflow.config.bundle import (
     StageModel,
     sha256,
 )
+from hwflow.config.design import Design, TargetCycles
 
 QONNX = "qonnx.custom_op.general"
 
@@ -243,3 +244,24 @@ def write_bundle(folder: Path, nets: list[Net], frames: np.ndarray) -> Path:
     )
     (folder / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2), encoding="utf-8")
     return folder
+
+
+SHAPE = (8, 8, 2)
+
+
+def tiny_design(*targets: int) -> Design:
+    return Design(
+        schema_version=1,
+        name="tiny",
+        board="pynq-z2",
+        frame_beat_bytes=8,
+        stages=tuple(TargetCycles(target_ii_cycles=target) for target in targets),
+        escalation_rate=0.25,
+        retention_frames="auto",
+    )
+
+
+def tiny_nets() -> list[Net]:
+    binary = Net(SHAPE, binary=True, seed=3).conv(8).conv(16).pool().linear(24).scores(5)
+    multi = Net(SHAPE, binary=False, seed=4).conv(4).pool().conv(6, kernel=2).scores(5)
+    return [binary, multi]

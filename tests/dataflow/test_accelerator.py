@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny_design
 
 from hwflow.config.accelerator import Accelerator
 from hwflow.config.base import load
@@ -16,6 +15,8 @@ from hwflow.dataflow.accelerator import build
 from hwflow.errors import ConfigError
 from hwflow.simulate.library import Pauses
 from hwflow.simulate.stage import run_stage
+
+from .networks import tiny_design, tiny_nets, write_bundle
 
 pytestmark = pytest.mark.finn
 
@@ -74,6 +75,13 @@ def test_wrong_number_of_stages(tiny_bundle, tmp_path):
     with pytest.raises(ConfigError, match="1 stages, bundle 'tiny' has 2"):
         build(tiny_design(400), tiny_bundle, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_stage_needs_no_retention(tmp_path, frames):
+    bundle = write_bundle(tmp_path / "bundle", tiny_nets()[:1], frames)
+    accelerator = build(tiny_design(400), bundle, tmp_path / "out")
+    assert accelerator.retention_frames == accelerator.threshold_int == ()
+    assert accelerator == load(Accelerator, tmp_path / "out" / "design.json")
 
 
 @pytest.mark.sim

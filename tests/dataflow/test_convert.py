@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from networks import Net, qonnx_scores
 
 from hwflow.dataflow import finn
 from hwflow.dataflow.stage import HARDWARE_GRAPH, STEPS, StageConfig, convert
 from hwflow.dataflow.verify import compare, execute
 from hwflow.errors import ConfigError, UnsupportedModelError, VerificationError
+
+from .networks import Net, qonnx_scores
 
 pytestmark = pytest.mark.finn
 

@@ -6,12 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from networks import Net
 
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding import divisors, fold
 from hwflow.dataflow.stage import StageConfig, convert
 from hwflow.dataflow.streams import SLACK_WORDS
+
+from .networks import Net
 
 pytestmark = pytest.mark.finn
 
