@@ -12,8 +12,9 @@
 // `core_rst_n_i` is the soft reset, low at least whenever ap_rst_n is: all frames inside vanish, a
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
 // Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat that
-// partly escalate may take half a clock more. Exit latency: the stage's + 6 clocks. No handshake
-// path goes from one port to another, but m_axis_result_tready reaches verdict_ready_o.
+// partly escalate may take half a clock more. Exit latency, from first beat to result: the stage's + 7
+// clocks, gearbox and hwf_top2 included. No combinational
+// path leads from one stream port to another.
 `default_nettype none
 
 module hwf_cascade #(
@@ -180,6 +181,9 @@ module hwf_cascade #(
   end
   assign tready[Stages] = 1'b0;  // nothing leaves the last level this way
 
+  logic [63:0] merged_tdata;
+  logic merged_tvalid, merged_tready;
+
   hwf_merge #(
       .Inputs(Stages),
       .DataBits(64)
@@ -189,6 +193,20 @@ module hwf_cascade #(
       .s_axis_tdata(exit_tdata),
       .s_axis_tvalid(exit_tvalid),
       .s_axis_tready(exit_tready),
+      .m_axis_tdata(merged_tdata),
+      .m_axis_tvalid(merged_tvalid),
+      .m_axis_tready(merged_tready)
+  );
+
+  // Without it the sink's ready would reach back through the decision into the stages.
+  hwf_skid #(
+      .DataBits(64)
+  ) u_result (
+      .ap_clk,
+      .ap_rst_n(core_rst_n_i),
+      .s_axis_tdata(merged_tdata),
+      .s_axis_tvalid(merged_tvalid),
+      .s_axis_tready(merged_tready),
       .m_axis_tdata(m_axis_result_tdata),
       .m_axis_tvalid(m_axis_result_tvalid),
       .m_axis_tready(m_axis_result_tready)

@@ -230,3 +230,8 @@ def c_header(registers: RegisterMap) -> str:
             lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{mask:08x}u")
             lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low}u")
     return "\n".join(lines) + "\n"
+
+
+def html_table(registers: RegisterMap) -> str:
+    """Return the map as one self-contained HTML table, a row per field."""
+    return render_template("registers.html.j2", map=registers)

@@ -124,6 +124,8 @@ async def soft_reset_at_any_time(dut, run):
     for _ in range(4):
         cascade.send(cascade.frame(hardness("random", 0, rng)))
     await ClockCycles(dut.ap_clk, 20)
+    assert cascade.resets, "soft reset did nothing"
+    assert min(cascade.resets) >= 16, f"soft resets of {cascade.resets} clocks"
     await cascade.drain(limit=40 * per_frame())
     _, counters = cascade.check()
     await cascade.check_counters(counters, REGISTERS)

@@ -59,6 +59,7 @@ class Cascade:
         self.stall_stage = [0] * shape.stages
         self.peaks = [0] * (shape.stages - 1)
         self.registers = None
+        self.resets = []  # clocks that each soft reset lasted
 
     async def start(self):
         self.registers = Registers(self.dut)
@@ -69,9 +70,15 @@ class Cascade:
 
     async def _watch(self):
         dut, stages = self.dut, self.shape.stages
+        was_reset = False
         while True:
             await RisingEdge(dut.ap_clk)
-            if not int(dut.core_rst_n.value):
+            in_reset = not int(dut.core_rst_n.value)
+            if in_reset and not was_reset:
+                self.resets.append(0)
+            was_reset = in_reset
+            if in_reset:
+                self.resets[-1] += 1
                 # Whatever was inside is gone; a result offered in this clock may still be taken.
                 self.first += len(self.accepted)
                 self.accepted.clear()

@@ -15,6 +15,7 @@ from hwflow.rtl.registers import (
     RegisterMap,
     c_header,
     cascade_registers,
+    html_table,
     registers_json,
     render_registers,
 )
@@ -89,3 +90,10 @@ def test_map_is_sorted_and_unique():
             RegisterMap(rows)
     with pytest.raises(KeyError):
         RegisterMap((one, two))["c"]
+
+
+def test_html_has_a_row_per_field_and_escapes():
+    text = html_table(registers())
+    fields = sum(len(register.fields) for register in registers().registers)
+    assert text.count("<tr><td>") == fields
+    assert "margin is &gt;= this" in text
