@@ -80,7 +80,7 @@ def test_no_layer_is_hls_and_no_path_is_absolute(demo_run):
 def test_the_page_needs_no_network(demo_run):
     page = (demo_run.folder / "report" / "report.html").read_text()
     assert not re.search(r"<(script|img|link|iframe)[^>]+(src|href)=[\"'](?!data:)", page)
-    assert page.count("data:image/png;base64,") == len(demo_run.report["escalated"])
+    assert page.count('<img src="data:image/png;base64,') == len(demo_run.report["escalated"])
 
 
 def test_stdout_is_one_object_and_says_what_was_compared(demo_run):
@@ -202,6 +202,15 @@ def test_a_planted_fault_is_found_and_names_a_frame(hwflow, demo_run, tmp_path, 
     assert done.data["mismatches"] > 0
     assert re.search(r"first at frame \d+: expected .*, got ", done.err)
     assert not (tmp_path / "simulation").exists()
+
+
+def test_a_report_refuses_results_of_another_accelerator(hwflow, demo_run, tmp_path):
+    folder = shutil.copytree(demo_run.folder, tmp_path / "demo")
+    flip_weight(folder / "accelerator")
+    done = hwflow("report", folder / "accelerator")
+    assert done.code == 2
+    assert "made from another accelerator" in done.err
+    assert "hwflow simulate" in done.err
 
 
 def test_a_missing_compiler_is_named(hwflow, demo_run, tmp_path):

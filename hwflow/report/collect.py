@@ -75,13 +75,11 @@ def collect(
     design = load(Accelerator, accelerator_dir / DESIGN_FILE)
     bundle = load_bundle(accelerator_dir / design.bundle)
     simulation = load(Simulation, simulation_dir / SIMULATION_FILE)
+    _check_source(simulation_dir, accelerator_dir, "simulate")
+    if synthesis_dir is not None:
+        _check_source(synthesis_dir, accelerator_dir, "synth")
     golden = _arrays(accelerator_dir / design.bundle / GOLDEN_FILE)
     results = _arrays(simulation_dir / RESULTS_FILE)
-    if simulation.accelerator != design.name or len(simulation.stages) != len(design.stages):
-        raise ConfigError(
-            f"{simulation_dir / SIMULATION_FILE}: simulated {simulation.accelerator!r}, expected "
-            f"{design.name!r}; run `hwflow simulate {accelerator_dir}`"
-        )
     labels = golden["label"][: simulation.n].astype(np.int64)
     stages = _stages(bundle, simulation, results, labels)
     report = Report(
@@ -105,6 +103,17 @@ def collect(
         provenance=bundle.provenance,
     )
     return report, golden
+
+
+def _check_source(folder: Path, accelerator_dir: Path, command: str) -> None:
+    """Refuse results of an accelerator that has changed since, or of another one."""
+    run = manifest.read(folder)
+    wanted = manifest.tree_hash(accelerator_dir)
+    if run is None or run.inputs.get("accelerator") != wanted:
+        raise ConfigError(
+            f"{folder}: made from another accelerator than {accelerator_dir} is now; "
+            f"run `hwflow {command} {accelerator_dir}` again"
+        )
 
 
 def _arrays(path: Path) -> Arrays:

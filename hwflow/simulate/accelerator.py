@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,8 @@ IntArray = NDArray[np.int64]
 
 RESULT_BYTES = 8
 ID_MODULUS = 1 << 16
-# Pipelines fill, and a frame may wait for others; nothing at all moving for longer is a deadlock.
-PATIENCE_CYCLES = 20_000
+# A call into the compiled design cannot be interrupted; this many frames take a second or so.
+FRAMES_PER_CALL = 16
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ def load_accelerator(folder: Path) -> Accelerator:
     if not (folder / DESIGN_FILE).is_file():
         raise ConfigError(f"{folder}: no {DESIGN_FILE} in it; make one with `hwflow build`")
     return load(Accelerator, folder / DESIGN_FILE)
+
+
+def patience_cycles(design: Accelerator) -> int:
+    """Return after how many cycles without any handshake the accelerator counts as stuck.
+
+    Pipelines fill and a frame may wait for others, but never for several times the latency.
+    """
+    return 10_000 + 4 * sum(stage.latency_estimate_cycles for stage in design.stages)
 
 
 def accelerator_ports(design: Accelerator) -> Ports:
@@ -153,12 +161,13 @@ class AcceleratorModel:
         force: int | None = None,
         pauses: Pauses = NO_PAUSES,
         trace: Path | None = None,
+        progress: Callable[[int], None] = lambda done: None,
     ) -> SimResult:
         """Reset, send ``frames`` (N, H, W, C) back to back and return every result.
 
         ``thresholds``: one per decision; None leaves those the accelerator was built with.
         ``force``: every frame exits at this stage. ``trace``: write a VCD there (the model must
-        have been made for it).
+        have been made for it). ``progress`` is told how many results have come out.
 
         Raises:
             VerificationError: a frame never came out, came out twice, or the result stream broke
@@ -174,7 +183,13 @@ class AcceleratorModel:
         simulation.load(*to_beats(frames, self.design.frame_beat_bytes))
         if trace is not None:
             simulation.trace(trace)
-        status = simulation.run(len(frames), patience=PATIENCE_CYCLES)
+        status = 0
+        patience = patience_cycles(self.design)
+        for target in range(FRAMES_PER_CALL, len(frames) + FRAMES_PER_CALL, FRAMES_PER_CALL):
+            status = simulation.run(min(target, len(frames)), patience=patience)
+            if status != 0:
+                break
+            progress(min(target, len(frames)))
         if trace is not None:
             simulation.trace(None)
         if status != 0:
@@ -185,7 +200,7 @@ class AcceleratorModel:
         seen = simulated_ids(self.simulation.recording(OUTPUT))
         missing = sorted(set(range(count)) - set(seen.tolist()))
         what = {
-            STALLED: f"nothing moved for {PATIENCE_CYCLES} cycles",
+            STALLED: f"nothing moved for {patience_cycles(self.design)} cycles",
             PROTOCOL_BROKEN: "the result changed before it was taken",
         }[status]
         return VerificationError(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hwflow.errors import VerificationError
 from hwflow.simulate.accelerator import (
-    PATIENCE_CYCLES,
     load_accelerator,
+    patience_cycles,
     to_beats,
     unpack_scores,
 )
@@ -57,7 +57,7 @@ def run_stage(
         simulation.pauses(pauses)
         data, last = to_beats(frames, hardware.in_bytes)
         simulation.load(data, last)
-        status = simulation.run(len(frames) * per_frame, patience=PATIENCE_CYCLES)
+        status = simulation.run(len(frames) * per_frame, patience=patience_cycles(design))
         recording = simulation.recording()
         if status != 0:
             done = len(recording.data) // per_frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +53,19 @@ def simulate(
     links: list[Link] = [check_model(golden)]
     timings: list[StageTiming] = []
     latencies: list[int] = []
-    runs = len(design.stages) + 2
-    progress("compile the accelerator", 0, runs)
+    count = len(golden.frames)
+    total = (len(design.stages) + 2) * count
+    progress("compile the accelerator", 0, total)
     with AcceleratorModel(folder, random_state=seed) as model:
+
+        def run(what: str, number: int, **options: Any) -> SimResult:
+            def told(done: int) -> None:
+                progress(what, number * count + done, total)
+
+            return model.run(golden.frames, progress=told, **options)
+
         for k in range(len(design.stages)):
-            progress(f"all frames through stage {k}", k, runs)
-            busy = model.run(golden.frames, force=k)
+            busy = run(f"all frames through stage {k}", k, force=k)
             for earlier in range(k):
                 check_stage(golden, busy, earlier)
             links.append(check_stage(golden, busy, k))
@@ -67,14 +75,16 @@ def simulate(
             timings.append(
                 stage_timing(folder, design, k, busy=busy, lone=lone, frames=golden.frames)
             )
-        progress("cascade", runs - 2, runs)
-        plain = model.run(golden.frames)
+        plain = run("cascade", len(design.stages))
         links.append(check_results(golden, plain, how=""))
-        progress("cascade with random pauses", runs - 1, runs)
         pauses = Pauses(idle=IDLE, stall=STALL, longest=LONGEST, seed=seed)
-        paused = model.run(golden.frames, thresholds=golden.thresholds, pauses=pauses)
+        paused = run(
+            "cascade with random pauses",
+            len(design.stages) + 1,
+            thresholds=golden.thresholds,
+            pauses=pauses,
+        )
         links.append(check_results(golden, paused, how=", random idles and stalls"))
-        progress("done", runs, runs)
     report = Simulation(
         schema_version=1,
         accelerator=design.name,
