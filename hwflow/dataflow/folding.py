@@ -1,6 +1,6 @@
 """Folding by a target: each layer as small as still meets ``target_ii_cycles``.
 
-Within the target a layer takes the cheapest (PE, SIMD), counted in lanes, plus the width converter
+Within the target a layer takes the cheapest (PE, SIMD): its lanes and rows, and the width converter
 that its input then needs. A sliding window that cannot meet the target pixel by pixel emits whole
 windows.
 """
@@ -15,10 +15,13 @@ from hwflow.errors import ConfigError
 Model = Any
 Node = Any
 
-# Cost of one lane against one bit of a width converter (about two LUTs): an XNOR lane is 2 to 3
-# LUTs, a multiplying lane shares a DSP and its adder tree.
-XNOR_LANE_COST = 1
-MULTIPLY_LANE_COST = 16
+# Costs in LUTs, rounded from yosys' estimates on xc7: an XNOR lane with its share of the popcount
+# tree; a multiplying lane, which stands for half a DSP and its adder; a row of lanes with its
+# accumulator, comparator and threshold memory; a bit of a width converter and the FIFO behind it.
+XNOR_LANE_COST = 2
+MULTIPLY_LANE_COST = 32
+ROW_COST = 24
+CONVERTER_BIT_COST = 2
 
 # A threshold unit with this many steps or more is large (a comparator and a memory per bit of
 # output, per lane); below it a lane is cheaper than a converter to fewer lanes.
@@ -94,9 +97,8 @@ def _fold_matrix(lane_cost: int) -> Callable[[Any, int, int], None]:
 
         def cost(pair: tuple[int, int]) -> tuple[int, int, int]:
             simd, pe = pair
-            converter = 0 if simd == lanes else bits * max(simd, lanes)
-            # Among equals: few rows at once (short thresholds, narrow output), many columns.
-            return (lane_cost * simd * pe + converter, pe, -simd)
+            converter = 0 if simd == lanes else CONVERTER_BIT_COST * bits * max(simd, lanes)
+            return (lane_cost * simd * pe + ROW_COST * pe + converter, pe, -simd)
 
         pairs = sorted(((simd, pe) for simd in divisors(mw) for pe in divisors(mh)), key=cost)
         _first_within(operator, target, ({"SIMD": simd, "PE": pe} for simd, pe in pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from hwflow.config.accelerator import Accelerator
 from hwflow.config.base import load
 from hwflow.config.bundle import GOLDEN_FILE
 from hwflow.dataflow.accelerator import build
+from hwflow.dataflow.lint import LINT_FILE
 from hwflow.errors import ConfigError
 from hwflow.simulate.library import Pauses
 from hwflow.simulate.stage import run_stage
+from hwflow.simulate.toolchain import find_verilator
 
 from .networks import tiny_design, tiny_nets, write_bundle
 
@@ -82,6 +85,24 @@ def test_one_stage_needs_no_retention(tmp_path, frames):
     accelerator = build(tiny_design(400), bundle, tmp_path / "out")
     assert accelerator.retention_frames == accelerator.threshold_int == ()
     assert accelerator == load(Accelerator, tmp_path / "out" / "design.json")
+
+
+@pytest.mark.sim
+def test_lint_is_clean_with_the_waivers_it_brings(tiny_accelerator):
+    verilator = find_verilator()
+    command = [str(verilator.executable), "--lint-only", "-Wall", "--no-timing", LINT_FILE]
+    command += ["-f", "rtl.f", "--top-module", "hwf_accelerator"]
+    run = subprocess.run(
+        command,
+        cwd=tiny_accelerator,
+        env=verilator.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    waived = (tiny_accelerator / LINT_FILE).read_text()
+    assert "hwf_" not in waived  # own sources pass without any
 
 
 @pytest.mark.sim
