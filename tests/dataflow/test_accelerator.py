@@ -15,7 +15,9 @@ from hwflow.config.bundle import GOLDEN_FILE
 from hwflow.dataflow.accelerator import build
 from hwflow.dataflow.lint import LINT_FILE
 from hwflow.errors import ConfigError
-from hwflow.simulate.library import Pauses
+from hwflow.simulate.accelerator import to_beats, unpack_scores
+from hwflow.simulate.compile import Ports, Stream, compile_model
+from hwflow.simulate.library import Pauses, Simulation
 from hwflow.simulate.stage import run_stage
 from hwflow.simulate.toolchain import find_verilator
 
@@ -122,3 +124,36 @@ def test_stage_rtl_gives_the_golden_scores(tiny_accelerator, tmp_path, frames, s
     bound = load(Accelerator, moved / "design.json").stages[stage].ii_bound_cycles
     interval = np.diff(free.out_cycle)[len(frames) // 2 :].max()
     assert interval <= 1.05 * bound
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("stage", [0, 1])
+def test_reset_in_mid_frame_leaves_nothing_behind(tiny_accelerator, frames, stage):
+    """The controller's soft reset pulls the stages' ap_rst_n whenever the driver asks."""
+    design = load(Accelerator, tiny_accelerator / "design.json")
+    hardware = design.stages[stage]
+    beats = -(-design.classes // hardware.score_lanes)
+    ports = Ports(
+        top=hardware.top,
+        source=Stream("s_axis_0", hardware.in_bytes),
+        sink=Stream("m_axis_0", -(-hardware.score_lanes * hardware.score_bits // 8)),
+    )
+    library = compile_model(ports, sources=design.sources, folder=tiny_accelerator)
+    with np.load(tiny_accelerator / "bundle" / GOLDEN_FILE) as golden:
+        expected = golden[f"scores_{stage}"][:4]
+    data, last = to_beats(frames[:4], hardware.in_bytes)
+    with Simulation(library, ports, folder=tiny_accelerator, random_state=8) as simulation:
+        for cycles in (1, 7, 60, 150, 333, 700, 1001, 1500):
+            simulation.reset()
+            simulation.load(data, last)
+            simulation.idle(cycles)
+            simulation.reset(1)
+            simulation.load(data, last)
+            assert simulation.run(len(expected) * beats, patience=5000) == 0, cycles
+            scores = unpack_scores(
+                simulation.recording().data,
+                bits=hardware.score_bits,
+                lanes=hardware.score_lanes,
+                classes=design.classes,
+            )
+            np.testing.assert_array_equal(scores, expected, err_msg=f"reset at cycle {cycles}")
