@@ -2,19 +2,19 @@
 // Controller of a cascade of `Stages` >= 1 classifiers: each accepted frame yields one result word,
 // in order of completion. Bit-exact model: hwflow.cascade.controller.
 //
-// Stage k takes frames from m_axis_stage slice k (`FrameBeats` beats, tlast on the last) and answers
-// each with a verdict (label, unsigned margin), in order. The frame exits at the first stage whose
-// margin reaches its threshold, else at the last one. `RetainFrames` slice k: frames kept beside
-// stage k for its decision; formula in hwf_retain.
+// Stage k takes frames from m_axis_stage slice k (`FrameBeats` beats, tlast on the last) and
+// answers each with a verdict (label, unsigned margin), in order. The frame exits at the first stage
+// whose margin reaches its threshold, else at the last one. `RetainFrames` slice k: frames kept
+// beside stage k for its decision; formula in hwf_retain.
 // Thresholds and force are sampled when a frame's first beat is accepted and travel with it.
 // Result: id 15:0, label 27:16, exit stage 31:28, margin 55:32 (saturated), flags 63:56 = frame was
 // short (bit 56), long (57), exit stage was forced (58).
 // `core_rst_n_i` is the soft reset, low at least whenever ap_rst_n is: all frames inside vanish, a
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
-// Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat that
-// partly escalate may take half a clock more. Exit latency, from first beat to result: the stage's + 7
-// clocks, gearbox and hwf_top2 included. No combinational
-// path leads from one stream port to another.
+// Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat of
+// which some escalate may take half a clock more. Exit latency, from first beat to result: the
+// stage's + 7 clocks, gearbox and hwf_top2 included.
+// Handshake: no combinational path leads from one stream port to another.
 `default_nettype none
 
 module hwf_cascade #(

@@ -63,7 +63,9 @@ module hwf_decide #(
     assign threshold = ticket_user_i[BaseBits+:MarginBits+1];
     assign leaves = force_enable ? force_stage == 4'(Stage) : {1'b0, verdict_margin_i} >= threshold;
     if (OnBits > BaseBits) begin : gen_more
-      assign on_user = {ticket_user_i[UserBits-1:BaseBits+MarginBits+1], ticket_user_i[BaseBits-1:0]};
+      assign on_user = {
+        ticket_user_i[UserBits-1:BaseBits+MarginBits+1], ticket_user_i[BaseBits-1:0]
+      };
     end else begin : gen_none
       assign on_user = ticket_user_i[BaseBits-1:0];
     end

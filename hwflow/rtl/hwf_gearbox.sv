@@ -2,9 +2,9 @@
 // Brings frames from beats of `InBytes` to beats of `OutBytes` bytes, lane 0 first, and drops the
 // zero tail of each frame's last beat (the one with tlast).
 //
-// `InBytes` is a power of two and `OutBytes` divides the frame, else any pair of widths goes, such as
-// 8 to 3. A beat is taken only while less than one output beat is held, so that incoming bytes land
-// on one of OutBytes / gcd(InBytes, OutBytes) places.
+// `InBytes` is a power of two, `OutBytes` divides the frame; any such pair goes, like 8 to 3. A beat
+// is taken only while less than one output beat is held, so that incoming bytes land on one of
+// OutBytes / gcd(InBytes, OutBytes) places.
 // Throughput: one beat a clock on the side whose beats are smaller. Latency: one clock.
 // Handshake: output from registers; input `ready` is combinational in the output's `ready`.
 `default_nettype none
@@ -64,8 +64,8 @@ module hwf_gearbox #(
 
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n) count_q <= '0;
-    else if (push) count_q <= count_kept + (s_axis_tlast ? COUNT_BITS'(TAIL) : COUNT_BITS'(InBytes));
-    else count_q <= count_kept;
+    else if (!push) count_q <= count_kept;
+    else count_q <= count_kept + (s_axis_tlast ? COUNT_BITS'(TAIL) : COUNT_BITS'(InBytes));
     held_q <= held_d;
   end
 

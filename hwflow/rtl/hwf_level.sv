@@ -5,7 +5,7 @@
 // s_axis_tuser: see hwf_decide. The stage sees frames as `Beats` beats with tlast and answers each
 // with one verdict, in order; it carries no id, so tickets wait in a queue beside it.
 // Frames inside: `Frames` (last level: `Frames` complete ones inside the stage); beyond it stalls.
-// Exit latency: two clocks from the verdict to m_axis_exit's register, in front of the merge.
+// Exit latency: one clock from the verdict to m_axis_exit, which is a register.
 // Handshake: `m_axis_stage` is registered both ways; s_axis_tready comes from registers.
 `default_nettype none
 

@@ -7,11 +7,13 @@
 // waits for the next stage holds back neither later decisions nor the slots of frames that exited.
 // No free slot: the input stalls. Queues hold `Frames` entries, so they never stall by themselves.
 // Memory: 2^⌈log2 Frames⌉ × Beats words at address {beat, slot}, one clocked read port.
-// Latency: a ticket two clocks after tlast; a first beat four clocks after its decision.
+// Latency: a ticket one clock after tlast; a first beat two clocks after its decision.
 // Throughput: one beat a clock in and out, frames back to back. Input `ready` comes from registers.
 //
-// Frames needed (hwflow.cascade.retention.depth): those inside the stage, ⌈latency / II⌉ + 1, one
-// being read, and the queue that bursts of hard frames build at the next stage.
+// Frames needed, with the stage's latency L and interval II, the next stage's interval II', the
+// escalation rate r and the share p of frames that may stall (hwflow.cascade.retention.depth):
+//   ⌈(L + 16) / II⌉ + 1 inside the stage or coming, + 1 being read, + ⌈ln(1/p) / (θ II')⌉ waiting,
+// where (1-r) exp(-θ II) + r exp(θ (II' - II)) = 1; one waits where r II' >= II, none if II' <= II.
 `default_nettype none
 
 module hwf_retain #(
