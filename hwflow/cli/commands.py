@@ -175,7 +175,12 @@ def synth(output: Output, accelerator: Path, *, out: Path | None, dry_run: bool)
     """Estimate resources."""
     folder = out or accelerator.parent / jobs.SYNTHESIS
     job = jobs.synth_job(accelerator, out=folder)
-    _single(output, job, lambda: _read(folder / SYNTHESIS_FILE), dry_run=dry_run)
+
+    def details() -> Data:
+        result = _read(folder / SYNTHESIS_FILE)
+        return {"tool": result["tool"], "script": result["command"], "blocks": result["blocks"]}
+
+    _single(output, job, details, dry_run=dry_run)
 
 
 def report(
