@@ -33,8 +33,8 @@ def test_figures_of_the_networks_are_the_committed_bundles(path):
     assert f"{100 * bundle.cascade.exit_rate[0]:.1f} %" in text
 
 
-# Cycles and counts of integers depend on shapes alone; LUTs depend on the trained weights too, which
-# another processor may round differently, so they are not compared here.
+# Cycles and counts of integers depend on shapes alone; LUTs depend on the trained weights too,
+# which another processor may round differently, so they are not compared here.
 @pytest.mark.train
 @pytest.mark.finn
 @pytest.mark.sim

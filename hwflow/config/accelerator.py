@@ -1,4 +1,4 @@
-"""``design.json``: everything a simulator, synthesiser or driver needs to know of an accelerator."""
+"""``design.json``: what a simulator, synthesiser or driver needs to know of an accelerator."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class StageHardware(StrictModel):
 
     ``in_bytes``: bytes of a frame per input beat, byte 0 in bits 7:0. A score beat carries
     ``score_lanes`` signed integers of ``score_bits`` bits, lane 0 lowest, class = beat × lanes +
-    lane. ``ii_bound_cycles``: the largest fold count of any node, a lower bound on the II. ``latency_estimate_cycles``: first
-    input beat to last score, estimated.
+    lane. ``ii_bound_cycles``: the largest estimated cycle count of any node. Folded layers need
+    exactly theirs; FINN's estimate for a window generator can be some cycles high.
+    ``latency_estimate_cycles``: first input beat to last score, estimated.
     """
 
     name: str
