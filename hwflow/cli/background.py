@@ -1,30 +1,31 @@
-"""A job that runs beside another one."""
+"""Work that runs beside other work."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
-from hwflow.cli.jobs import Job
 from hwflow.cli.output import Stopwatch
-from hwflow.config.manifest import Outcome
+
+T = TypeVar("T")
 
 
-class Background:
-    """Runs ``job`` in a daemon thread, so that an interrupted command does not wait for it."""
+class Background(Generic[T]):
+    """Calls ``work`` in a daemon thread, so that an interrupted command does not wait for it."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._outcome: Outcome | None = None
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._result: list[T] = []
         self._error: BaseException | None = None
         self.seconds = 0.0
-        self._thread = threading.Thread(target=self._run, name=job.step.name, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         watch = Stopwatch()
         try:
-            self._outcome = self._job.run()
+            self._result.append(self._work())
         except BaseException as error:  # handed to whoever waits
             self._error = error
         self.seconds = watch.seconds
@@ -39,12 +40,11 @@ class Background:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the thread to itself; its folder is whole or absent, whatever happens to it."""
+        """Leave the thread to itself: a step that is cut off leaves no half result."""
 
-    def wait(self) -> Outcome:
-        """Return the job's outcome, or raise what it raised."""
+    def wait(self) -> T:
+        """Return the work's result, or raise what it raised."""
         self._thread.join()
         if self._error is not None:
             raise self._error
-        assert self._outcome is not None
-        return self._outcome
+        return self._result[0]

