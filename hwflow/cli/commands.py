@@ -14,7 +14,7 @@ from hwflow.cli.background import Background
 from hwflow.cli.doctor import examine
 from hwflow.cli.files import demo_file, finished, read_design, read_recipe, trained_recipe
 from hwflow.cli.jobs import Job
-from hwflow.cli.output import Output, Stopwatch
+from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
 from hwflow.config.exactness import EXACTNESS_FILE
@@ -32,13 +32,13 @@ def _work(output: Output, job: Job) -> tuple[Outcome, float]:
     with output.progress(job.step.name) as progress:
         outcome = job.run(progress)
     how = "unchanged" if outcome.reused else f"done in {watch.seconds} s"
-    output.note(f"[bold]{job.step.name:<9}[/] {how:<16} {job.step.out}")
+    output.note(f"[bold]{job.step.name:<9}[/] {how:<16} {shown(job.step.out)}")
     return outcome, watch.seconds
 
 
 def _single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
     """Run one job and print its result."""
-    data: Data = {"command": job.step.name, "out": str(job.step.out)}
+    data: Data = {"command": job.step.name, "out": shown(job.step.out)}
     if dry_run:
         action = "reuse" if job.is_complete() else "run"
         output.result({**data, "dry_run": True, "action": action}, f"{job.step.name}: {action}")

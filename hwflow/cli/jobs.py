@@ -1,5 +1,8 @@
 """The steps of the flow: what each reads, which code and tools decide its result, what it calls.
 
+Folders become absolute here: the simulation changes the working folder for a moment, and other
+steps may run beside it.
+
 Heavy packages are imported by the actions alone, so that parsing a command line stays fast.
 """
 
@@ -70,6 +73,7 @@ class Job:
 
 def train_job(recipe: Recipe, *, out: Path) -> Job:
     """Train every stage of ``recipe``."""
+    out = out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.train import train
@@ -90,6 +94,7 @@ def train_job(recipe: Recipe, *, out: Path) -> Job:
 
 def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
     """Export, check and calibrate the networks in ``train_dir``."""
+    train_dir, out = train_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.export import export
@@ -114,6 +119,7 @@ def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
 
 def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
     """Turn a bundle into the RTL of an accelerator."""
+    bundle_dir, out = bundle_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.dataflow.accelerator import BUNDLE, build
@@ -138,6 +144,7 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
 
 def simulate_job(accelerator_dir: Path, *, out: Path, seed: int, frames: int | None = None) -> Job:
     """Run the golden frames through the accelerator's RTL."""
+    accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.simulate.step import simulate
@@ -158,6 +165,7 @@ def simulate_job(accelerator_dir: Path, *, out: Path, seed: int, frames: int | N
 
 def synth_job(accelerator_dir: Path, *, out: Path) -> Job:
     """Estimate the resources of the accelerator's own blocks."""
+    accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.synth.step import synth
@@ -179,8 +187,11 @@ def report_job(
     *, accelerator_dir: Path, simulation_dir: Path, synthesis_dir: Path | None, out: Path
 ) -> Job:
     """Collect everything into ``report.json`` and ``report.html``."""
+    accelerator_dir, simulation_dir = accelerator_dir.absolute(), simulation_dir.absolute()
+    out = out.absolute()
     inputs = {"accelerator": accelerator_dir, "simulation": simulation_dir}
     if synthesis_dir is not None:
+        synthesis_dir = synthesis_dir.absolute()
         inputs["synthesis"] = synthesis_dir
 
     def action(folder: Path, progress: Progress) -> None:

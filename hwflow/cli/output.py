@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -80,6 +81,11 @@ class Output:
 
 def _nothing(what: str, done: int, total: int) -> None:
     del what, done, total
+
+
+def shown(path: Path) -> str:
+    """Return ``path`` as a user would type it: relative if it lies below the working folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 class Stopwatch:

@@ -15,7 +15,7 @@ from hwflow.errors import ConfigError
 class StrictModel(BaseModel):
     """Frozen pydantic model that refuses unknown keys and silent type coercion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=StrictModel)
@@ -58,15 +58,37 @@ def set_value(data: dict[str, Any], assignment: str) -> None:
     path, equals, text = assignment.partition("=")
     if not equals or not path:
         raise ConfigError(f"--set {assignment}: expected key.path=value")
+    try:
+        value = _number(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {assignment}: {text!r} is not a YAML value") from error
     keys = path.split(".")
     node: Any = data
     try:
         for key in keys[:-1]:
-            node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
-        last = int(keys[-1]) if isinstance(node, list) else keys[-1]
-        node[last] = yaml.safe_load(text)
-    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(f"--set {assignment}: no such place ({error})") from error
+            node = node[_index(node, key)] if isinstance(node, list) else node.setdefault(key, {})
+        if isinstance(node, list):
+            node[_index(node, keys[-1])] = value
+        else:
+            node[keys[-1]] = value
+    except (IndexError, TypeError, AttributeError) as error:
+        raise ConfigError(f"--set {assignment}: no such place in the file") from error
+
+
+def _index(items: list[Any], key: str) -> int:
+    if not key.isdecimal() or int(key) >= len(items):
+        raise IndexError(key)
+    return int(key)
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for text (it wants 1.0e-3); nobody who types it means text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def load(model: type[M], path: Path, *, overrides: tuple[str, ...] = ()) -> M:

@@ -7,6 +7,8 @@ half-written folder is never taken for a result.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -15,7 +17,8 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -44,6 +47,7 @@ class RunManifest(StrictModel):
     step: str
     status: Literal["running", "complete"]
     input_hash: str
+    sources: str
     config: dict[str, Any]
     inputs: dict[str, str]
     seed: int | None
@@ -61,7 +65,8 @@ class Step:
     ``config``: the resolved configuration, JSON values only. ``inputs``: files or folders that the
     step reads. ``packages``: sub-packages of hwflow whose code it runs. ``tools``: distributions
     whose version can change the result. ``incremental``: the action tells by itself which files of
-    an earlier run it can use, whatever the inputs were then, so it is given them.
+    an earlier run it can use, whatever its configuration was then, so it is given them; not those
+    of other code or tools, whose work it cannot tell from its own.
     """
 
     name: str
@@ -182,7 +187,8 @@ def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
     the inputs are the same.
 
     Raises:
-        ConfigError: an input is missing, or ``step.out`` holds files that are not this step's.
+        ConfigError: an input is missing, ``step.out`` cannot be written or holds files that are
+            not this step's, or another process is at work on it.
     """
     inputs = {name: tree_hash(path) for name, path in step.inputs.items()}
     wanted = input_hash(step, inputs)
@@ -191,22 +197,71 @@ def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
         return Outcome(found, reused=True)
     _refuse_foreign(step, found)
     work = step.out.parent / f".{step.out.name}.partial"
-    begun = read(work)
-    usable = begun is not None and (step.incremental or begun.input_hash == wanted)
-    if work.exists() and not usable:
-        shutil.rmtree(work)
-    if step.incremental and found is not None and not work.exists():
-        shutil.copytree(step.out, work)
+    with _sole_user(work, step):
+        return _run(step, action, work=work, found=found, inputs=inputs, wanted=wanted)
+
+
+@contextmanager
+def _sole_user(work: Path, step: Step) -> Iterator[None]:
+    """Hold the work folder (made if need be) for this process, until it is moved or left."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise ConfigError(
+            f"{step.out}: cannot be written ({error.strerror}); choose another folder with --out"
+        ) from error
+    handle = os.open(work, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise ConfigError(
+            f"{step.out}: another hwflow is writing it; wait for it, or choose another folder "
+            "with --out"
+        ) from error
+    try:
+        yield
+    finally:
+        # A run that failed before it left anything to go on from leaves no trace.
+        if work.is_dir() and not artefacts(work):
+            shutil.rmtree(work)
+        os.close(handle)
+
+
+def _run(
+    step: Step,
+    action: Callable[[Path], None],
+    *,
+    work: Path,
+    found: RunManifest | None,
+    inputs: Mapping[str, str],
+    wanted: str,
+) -> Outcome:
+    sources = source_hash(step.packages)
+    tools = versions(step.tools)
+
+    def usable(earlier: RunManifest | None) -> bool:
+        if earlier is None or not step.incremental:
+            return earlier is not None and earlier.input_hash == wanted
+        return (earlier.sources, earlier.versions) == (sources, tools)
+
+    if not usable(read(work)):
+        _empty(work)
+        if step.incremental and usable(found):
+            shutil.copytree(step.out, work, dirs_exist_ok=True)
     manifest = RunManifest(
         schema_version=1,
         step=step.name,
         status="running",
         input_hash=wanted,
+        sources=sources,
         config=dict(step.config),
-        inputs=inputs,
+        inputs=dict(inputs),
         seed=step.seed,
         git=git_state(),
-        versions=versions(step.tools),
+        versions=tools,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=None,
         artefacts={},
@@ -244,6 +299,14 @@ def _is_whole(step: Step, found: RunManifest, wanted: str) -> bool:
         and found.input_hash == wanted
         and found.artefacts == artefacts(step.out)
     )
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _replace(out: Path, work: Path) -> None:

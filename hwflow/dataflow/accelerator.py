@@ -21,14 +21,26 @@ from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, registers_of, render
 from hwflow.rtl.files import CASCADE_SOURCES
-from hwflow.rtl.registers import registers_json
+from hwflow.rtl.registers import c_header, html_table, registers_json
 
 PARTS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
 BUNDLE = "bundle"
 FILE_LIST = "rtl.f"
 REGISTERS = "registers.json"
+REGISTERS_HTML = "registers.html"
+REGISTERS_HEADER = "registers.h"
 # What ``build`` owns in its output folder; design.json last, so that its presence means complete.
-OUTPUTS = (RTL, GRAPHS, BUNDLE, FILE_LIST, LINT_FILE, REGISTERS, DESIGN_FILE)
+OUTPUTS = (
+    RTL,
+    GRAPHS,
+    BUNDLE,
+    FILE_LIST,
+    LINT_FILE,
+    REGISTERS,
+    REGISTERS_HTML,
+    REGISTERS_HEADER,
+    DESIGN_FILE,
+)
 
 
 def build(
@@ -142,7 +154,13 @@ def _compose(
     )
     (folder / FILE_LIST).write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
     (folder / LINT_FILE).write_text(render_waivers(sources), encoding="utf-8")
-    (folder / REGISTERS).write_text(registers_json(registers_of(parameters)), encoding="utf-8")
+    registers = registers_of(parameters)
+    for name, told in (
+        (REGISTERS, registers_json(registers)),
+        (REGISTERS_HTML, html_table(registers)),
+        (REGISTERS_HEADER, c_header(registers)),
+    ):
+        (folder / name).write_text(told, encoding="utf-8")
     text = accelerator.model_dump_json(indent=2) + "\n"
     (folder / DESIGN_FILE).write_text(text, encoding="utf-8")
     return accelerator

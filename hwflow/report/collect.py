@@ -132,13 +132,18 @@ def wilson(value: float, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _accuracy(value: float, simulation: Simulation) -> Number:
+def _training_seed(bundle: Bundle) -> int | None:
+    seed = bundle.provenance.get("seed")
+    return None if seed is None else int(seed)
+
+
+def _accuracy(value: float, simulation: Simulation, seed: int | None) -> Number:
     return Number(
         value=value,
         unit="fraction of test frames",
         provenance="simulated",
         n=simulation.n,
-        seed=simulation.pauses.seed,
+        seed=seed,
         interval95=wilson(value, simulation.n),
     )
 
@@ -152,7 +157,9 @@ def _stages(
         stages.append(
             StageReport(
                 name=stage.name,
-                accuracy=_accuracy(float(np.mean(predicted == labels)), simulation),
+                accuracy=_accuracy(
+                    float(np.mean(predicted == labels)), simulation, _training_seed(bundle)
+                ),
                 weight_bit_width=stage.weight_bit_width,
                 act_bit_width=stage.act_bit_width,
                 params=stage.params,
@@ -170,7 +177,7 @@ def _cascade(
     bops = expected_bops([stage.bops for stage in bundle.stages], run.exit_rate)
     last = stages[-1].accuracy.value
     return CascadeReport(
-        accuracy=_accuracy(run.accuracy.value, simulation),
+        accuracy=_accuracy(run.accuracy.value, simulation, _training_seed(bundle)),
         exit_rate=sum(run.exit_rate[:-1]),
         exit_rate_per_stage=run.exit_rate,
         avg_bops=bops,

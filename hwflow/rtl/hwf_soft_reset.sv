@@ -14,6 +14,10 @@ module hwf_soft_reset #(
     output      logic rst_n_o
 );
 
+  if (Cycles < 1) begin : gen_check_cycles
+    $fatal(1, "hwf_soft_reset: Cycles must be at least 1");
+  end
+
   localparam int unsigned COUNT_BITS = $clog2(Cycles + 1);
 
   logic [COUNT_BITS-1:0] left_q;

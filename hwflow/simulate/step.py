@@ -18,6 +18,7 @@ from hwflow.config.simulation import (
     Simulation,
     StageTiming,
 )
+from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.simulate.accelerator import AcceleratorModel, SimResult, load_accelerator
 from hwflow.simulate.checks import Golden, check_model, check_results, check_stage, load_golden
@@ -50,6 +51,11 @@ def simulate(
     design = load_accelerator(folder)
     bundle = load_bundle(folder / design.bundle)
     golden = load_golden(folder / design.bundle, bundle, limit=frames)
+    if frames is not None and frames > len(golden.frames):
+        raise ConfigError(
+            f"--frames {frames}: the bundle holds {len(golden.frames)} golden frames; ask for "
+            "fewer, or leave --frames out"
+        )
     links: list[Link] = [check_model(golden)]
     timings: list[StageTiming] = []
     latencies: list[int] = []
