@@ -210,6 +210,8 @@ def test_an_interrupted_training_goes_on_where_it_was(hwflow, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background of a shell hands down an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     work = out.parent / ".train.partial"
     deadline = time.monotonic() + 120

@@ -172,3 +172,47 @@ def test_a_step_that_replaces_its_folder_is_complete_too(tmp_path, source):
 
     run_step(step, replaces)
     assert manifest.is_complete(step)
+
+
+def test_work_of_other_code_is_not_handed_to_an_incremental_step(tmp_path, source, monkeypatch):
+    step = make(tmp_path, source, incremental=True)
+    run_step(step, copier(source))
+    seen = []
+
+    def action(folder):
+        seen.append(sorted(path.name for path in folder.iterdir()))
+        copier(source)(folder)
+
+    monkeypatch.setattr(manifest, "source_hash", lambda packages: "other code")
+    assert not run_step(step, action).reused
+    assert seen == [[RUN_FILE]]
+
+
+def test_two_runs_do_not_write_one_folder(tmp_path, source):
+    step = make(tmp_path, source)
+
+    def action(folder):
+        with pytest.raises(ConfigError, match="another hwflow is writing it"):
+            run_step(step, copier(source))
+        copier(source)(folder)
+
+    assert not run_step(step, action).reused
+    assert run_step(step, copier(source)).reused
+
+
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path, source):
+    (tmp_path / "file").write_text("in the way")
+    step = make(tmp_path, source, out=tmp_path / "file" / "copied")
+    with pytest.raises(ConfigError, match=r"file/copied: cannot be written .* --out"):
+        run_step(step, copier(source))
+
+
+def test_a_step_refused_at_once_leaves_nothing(tmp_path, source):
+    step = make(tmp_path, source)
+
+    def action(folder):
+        raise ConfigError("no")
+
+    with pytest.raises(ConfigError, match="no"):
+        run_step(step, action)
+    assert not list(step.out.parent.iterdir())
