@@ -41,9 +41,13 @@ def test_figures_of_the_networks_are_the_committed_bundles(path):
 @pytest.mark.synth
 def test_cycles_in_the_readme_are_the_demos(demo_run):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for stage in demo_run.report["hardware"]["stages"]:
+    hardware = demo_run.report["hardware"]
+    for stage in hardware["stages"]:
         row = f"{stage['ii_cycles']:,.0f} / {stage['ii_bound_cycles']:,}"
         assert row in text, f"README says nothing of {stage['name']}: II {row}"
+    early, late = hardware["latency_by_exit_cycles"]
+    assert f"leaves {early:,} cycles after its first byte" in " ".join(text.split())
+    assert f"needs stage1 after {late:,}" in " ".join(text.split())
 
 
 @pytest.mark.train

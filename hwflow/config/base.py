@@ -102,7 +102,11 @@ def load(model: type[M], path: Path, *, overrides: tuple[str, ...] = ()) -> M:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a YAML file: {error}") from error
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        problem = getattr(error, "problem", None) or "not text"
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" at line {mark.line + 1}"
+        raise ConfigError(f"{path}: not a {kind} file: {problem}{where}; damaged?") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(data).__name__}")
     for assignment in overrides:

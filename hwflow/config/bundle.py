@@ -134,6 +134,10 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         ConfigError: naming the file that is missing or was changed.
     """
+    if not (folder / BUNDLE_FILE).is_file():
+        raise ConfigError(
+            f"{folder}: not a model bundle (no {BUNDLE_FILE} in it); `hwflow export` makes one"
+        )
     bundle = load(Bundle, folder / BUNDLE_FILE)
     recorded = {stage.qonnx: stage.sha256 for stage in bundle.stages}
     recorded[GOLDEN_FILE] = bundle.golden_sha256
