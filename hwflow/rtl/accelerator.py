@@ -91,6 +91,13 @@ class AcceleratorParameters:
             low = 2 if name == "retention_frames" else 0
             for value in values:
                 check(low <= value <= high, name, f"each in {low}..{high}", value)
+        # Sample ids must differ among the frames inside; what stages hold beyond is far less.
+        check(
+            sum(self.retention_frames) <= MAX_SLOTS,
+            "retention_frames",
+            f"at most {MAX_SLOTS} in all (sample ids have 16 bits)",
+            sum(self.retention_frames),
+        )
         for index, stage in enumerate(self.stages):
             where = f"stages[{index}] ({stage.top})"
             check(stage.top.isidentifier(), f"{where}.top", "a module name", stage.top)

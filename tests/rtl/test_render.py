@@ -34,6 +34,14 @@ def stage(**changes):
         ({"frame_beat_bytes": 128}, "frame_beat_bytes"),
         ({"retention_frames": (1,)}, "retention_frames"),
         ({"retention_frames": ()}, "retention_frames"),
+        (
+            {
+                "stages": (*GOOD.stages, GOOD.stages[1]),
+                "retention_frames": (32768, 2),
+                "threshold_int": (1, 1),
+            },
+            "retention_frames",
+        ),
         ({"threshold_int": (-1,)}, "threshold_int"),
         ({"threshold_int": (1, 2)}, "threshold_int"),
         ({"build_id": 1 << 32}, "build_id"),
