@@ -254,3 +254,4 @@ def test_without_yosys_the_demo_still_reports(hwflow, demo_run, tmp_path):
     assert done.code == 0, done.err
     assert done.data["report"]["resources"] is None
     assert "synth skipped" in done.err
+    assert "pip install hwflow[synth]" in done.err

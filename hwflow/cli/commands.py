@@ -262,7 +262,7 @@ def demo(
             how = "unchanged" if synthesised.reused else f"done in {background.seconds} s"
             output.note(f"[bold]{'synth':<9}[/] {how:<16} {synthesis}")
         except ToolNotFoundError as error:
-            output.note(f"[yellow]synth skipped[/]: {error}")
+            output.note(f"[yellow]synth skipped[/]: {escape(str(error))}")
             synthesis = None
     reporting = jobs.report_job(
         accelerator_dir=folders[jobs.ACCELERATOR],
