@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from typer.exceptions import Exit
 
 from hwflow.cli import jobs, render
