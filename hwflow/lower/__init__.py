@@ -1,0 +1,1 @@
+"""From a quantised ONNX file to the integers that it means."""
