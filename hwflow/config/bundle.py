@@ -26,7 +26,7 @@ class Accuracy(StrictModel):
 class StageModel(StrictModel):
     """One classifier of the cascade as a QONNX file.
 
-    ``score_scale``: network output = integer score × ``score_scale`` (> 0).
+    ``score_scale``: network output = integer score × ``score_scale`` (> 0) + ``score_offset``.
     ``score_bits``: bits of a signed integer that holds every reachable score.
     ``bops``: Σ MACs × weight bits × activation bits (qonnx's definition) of one frame.
     ``weight_bit_width``/``act_bit_width``: per layer, input first; the act entry is the layer's
@@ -38,6 +38,7 @@ class StageModel(StrictModel):
     sha256: str
     score_bits: int = Field(ge=2, le=32)
     score_scale: float = Field(gt=0)
+    score_offset: float = 0.0
     weight_bit_width: tuple[int, ...]
     act_bit_width: tuple[int, ...]
     params: int = Field(ge=0)
@@ -88,16 +89,24 @@ class Link(StrictModel):
 
 
 class BundleInput(StrictModel):
-    """Frames: uint8, (height, width, channels)."""
+    """Frames of bytes, (height, width, channels), and what the QONNX files read for a byte.
+
+    ``dtype``: what a byte means; int8 bytes are two's complement, and golden files hold them as the
+    uint8 of the same bits. The files' float input is byte × ``scale`` + ``shift``, one number or
+    one per channel.
+    """
 
     shape: tuple[int, int, int]
-    dtype: Literal["uint8"]
+    dtype: Literal["uint8", "int8"]
+    scale: tuple[float, ...] = (1.0,)
+    shift: tuple[float, ...] = (0.0,)
 
 
 class Bundle(StrictModel):
     """``bundle.json``. Paths are relative to its folder.
 
-    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 (ground truth),
+    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 (ground truth, absent
+    where none is known),
     ``scores_<k>`` (N, classes) int32 of each stage k, and the expected results of the cascade at
     ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,) int32, ``margin`` (N,) int64.
     ``validation_label`` (V,) uint8 and ``validation_scores_<k>`` (V, classes) int32, where there

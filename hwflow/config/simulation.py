@@ -45,7 +45,7 @@ class CascadeRun(StrictModel):
     """
 
     threshold_int: tuple[int, ...]
-    accuracy: Accuracy
+    accuracy: Accuracy | None
     exit_rate: tuple[float, ...]
     ii_cycles: float
     ii_bound_cycles: float

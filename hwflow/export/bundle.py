@@ -25,10 +25,10 @@ from hwflow.config.bundle import (
     load_bundle,
     sha256,
 )
+from hwflow.config.npz import write_npz
 from hwflow.config.recipe import Recipe
 from hwflow.data import Splits, Subset, load, translated
 from hwflow.errors import ConfigError
-from hwflow.export.golden import write_npz
 from hwflow.export.stage import ExportedStage, export_stage
 from hwflow.log import Progress, silent
 from hwflow.nets import build

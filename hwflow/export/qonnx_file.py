@@ -40,12 +40,13 @@ def write_qonnx(network: VggTinyNet, frame_shape: tuple[int, int, int], path: Pa
         )
     model = cleanup_model(ModelWrapper(str(path)))
     model.set_tensor_datatype(INPUT, DataType["UINT8"])
-    _strip(model.model)
+    strip(model.model)
     onnx.checker.check_model(model.model)
     path.write_bytes(model.model.SerializeToString(deterministic=True))
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
+    """Take descriptions out of ``model``: they hold source paths of the exporting machine."""
     model.doc_string = ""
     model.graph.doc_string = ""
     model.graph.name = "hwflow"

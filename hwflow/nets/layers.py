@@ -30,3 +30,7 @@ class QuantIdentity(_PlainTensors, qnn.QuantIdentity):  # type: ignore[misc]
 
 class QuantReLU(_PlainTensors, qnn.QuantReLU):  # type: ignore[misc]
     """``brevitas.nn.QuantReLU`` on plain tensors."""
+
+
+class QuantConv1d(_PlainTensors, qnn.QuantConv1d):  # type: ignore[misc]
+    """``brevitas.nn.QuantConv1d`` on plain tensors."""

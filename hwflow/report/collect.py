@@ -80,6 +80,12 @@ def collect(
         _check_source(synthesis_dir, accelerator_dir, "synth")
     golden = _arrays(accelerator_dir / design.bundle / GOLDEN_FILE)
     results = _arrays(simulation_dir / RESULTS_FILE)
+    if "label" not in golden or simulation.cascade.accuracy is None:
+        raise ConfigError(
+            f"{accelerator_dir / design.bundle}: its frames have no labels, and a report is about "
+            "accuracy; what was compared and how fast it ran is in the simulation's "
+            f"{SIMULATION_FILE}"
+        )
     labels = golden["label"][: simulation.n].astype(np.int64)
     stages = _stages(bundle, simulation, results, labels)
     report = Report(
@@ -174,6 +180,7 @@ def _cascade(
     bundle: Bundle, simulation: Simulation, stages: Sequence[StageReport]
 ) -> CascadeReport:
     run = simulation.cascade
+    assert run.accuracy is not None, "checked by collect"
     bops = expected_bops([stage.bops for stage in bundle.stages], run.exit_rate)
     last = stages[-1].accuracy.value
     return CascadeReport(

@@ -22,12 +22,12 @@ RESULT_LABELS = ("label", "exit stage", "margin", "flags")
 class Golden:
     """A bundle's golden frames and what has to come out.
 
-    ``frames`` (N, H, W, C) uint8; ``label`` (N,) ground truth; ``scores[k]`` (N, classes);
+    ``frames`` (N, H, W, C) uint8; ``label`` (N,) ground truth, if known; ``scores[k]`` (N, classes);
     ``expected`` (N, 3): label, exit stage and margin of the cascade at ``thresholds``.
     """
 
     frames: NDArray[np.uint8]
-    label: IntArray
+    label: IntArray | None
     scores: tuple[IntArray, ...]
     expected: IntArray
     thresholds: tuple[int, ...]
@@ -39,7 +39,7 @@ def load_golden(folder: Path, bundle: Bundle, *, limit: int | None) -> Golden:
         names = ("prediction", "exit_stage", "margin")
         return Golden(
             frames=stored["frames"][:limit],
-            label=stored["label"][:limit].astype(np.int64),
+            label=stored["label"][:limit].astype(np.int64) if "label" in stored else None,
             scores=tuple(
                 stored[f"scores_{k}"][:limit].astype(np.int64) for k in range(len(bundle.stages))
             ),

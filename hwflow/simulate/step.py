@@ -112,9 +112,13 @@ def _cascade_run(
     exits = np.bincount(got.exit_stage, minlength=len(design.stages)) / n
     exit_rate = tuple(float(rate) for rate in exits)
     split = bundle.cascade.accuracy.split if bundle.cascade else "test"
+    accuracy = None
+    if golden.label is not None:
+        right = float(np.mean(got.prediction == golden.label))
+        accuracy = Accuracy(split=split, n=n, value=right)
     return CascadeRun(
         threshold_int=golden.thresholds,
-        accuracy=Accuracy(split=split, n=n, value=float(np.mean(got.prediction == golden.label))),
+        accuracy=accuracy,
         exit_rate=exit_rate,
         ii_cycles=steady_ii(got.in_cycle),
         ii_bound_cycles=ii_bound(design, exit_rate),
