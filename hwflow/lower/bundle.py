@@ -28,10 +28,10 @@ from hwflow.cost import LayerCost, total
 from hwflow.log import Progress, silent
 from hwflow.lower.compare import check_qonnx
 from hwflow.lower.evaluate import evaluate
+from hwflow.lower.external import embed
 from hwflow.lower.frames import make_frames, read_frames
 from hwflow.lower.lowering import InputSpec, lower, resolve_input
 from hwflow.lower.network import Conv, Depthwise, Network
-from hwflow.lower.onnx_file import embed_external_data
 from hwflow.lower.read import read
 
 STAGE_FILE = "stage0.onnx"
@@ -74,7 +74,7 @@ def write_bundle(
     progress("compare with the file", 2, 3)
     links = check_qonnx(model, graph, network, spec, frames[: golden.against_file])
     out_dir.mkdir(parents=True, exist_ok=True)
-    embed_external_data(model, out_dir / STAGE_FILE)
+    embed(model, out_dir / STAGE_FILE)
     result = run_cascade([scores], ())
     arrays: dict[str, NDArray[np.generic]] = {
         "frames": frames,

@@ -97,7 +97,7 @@ def read_frames(path: Path, shape: Shape) -> tuple[Bytes, NDArray[np.uint16] | N
                     f"{path}: expected an array 'frames', found {sorted(loaded.files)}"
                 )
             frames = loaded["frames"]
-            label = loaded["label"] if "label" in loaded else None
+            label = loaded.get("label")
     if frames.dtype == np.int8:
         frames = frames.view(np.uint8)
     if frames.ndim != 4 or frames.shape[1:] != shape or frames.dtype != np.uint8 or not len(frames):
