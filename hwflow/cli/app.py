@@ -15,6 +15,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import log
 from hwflow.cli import commands
+from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
 from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
 
@@ -127,19 +128,66 @@ def export(
 
 @app.command()
 def build(
-    design: Annotated[Path, typer.Argument(help="design.yaml")],
-    bundle: Annotated[Path, typer.Option("--bundle", help="Folder written by `hwflow export`.")],
+    source: Annotated[Path, typer.Argument(help="design.yaml, or a quantised model.onnx")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="Folder written by `hwflow export`.", show_default=False),
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option("--board", help="For model.onnx: pynq-z1, pynq-z2.", show_default=False),
+    ] = None,
+    target_ii: Annotated[
+        int | None,
+        typer.Option(
+            "--target-ii", min=1, help="For model.onnx: cycles per frame.", show_default=False
+        ),
+    ] = None,
+    input_type: Annotated[
+        str | None,
+        typer.Option("--input-type", help="For model.onnx: auto, uint8, int8.", show_default=False),
+    ] = None,
+    input_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--input-scale",
+            help="For model.onnx: its float input = byte × SCALE + SHIFT, e.g. 1/255; one or, "
+            "separated by commas, one per channel.",
+            show_default=False,
+        ),
+    ] = None,
+    input_shift: Annotated[
+        str | None, typer.Option("--input-shift", help="See --input-scale.", show_default=False)
+    ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames", help="Golden frames, .npy or .npz (uint8, NHWC).", show_default=False
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then simulate node by node and as a whole.")
+    ] = False,
     out: Out = None,
     set_: Set = None,
     dry_run: DryRun = False,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Turn a bundle into the RTL of an accelerator."""
+    """Turn a bundle, or any quantised ONNX file, into the RTL of an accelerator."""
     commands.build(
         _start(json, verbose),
-        design,
+        source,
         bundle=bundle,
+        options=ModelOptions(
+            board=board,
+            target_ii=target_ii,
+            input_type=input_type,
+            input_scale=input_scale,
+            input_shift=input_shift,
+        ),
+        frames=frames,
+        verify=verify,
         out=out,
         overrides=tuple(set_ or ()),
         dry_run=dry_run,

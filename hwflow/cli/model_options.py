@@ -1,0 +1,103 @@
+"""Options of `hwflow build` that describe an ONNX file, and the design that they amount to."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from hwflow.cli.files import read_design
+from hwflow.config.base import parse, set_value
+from hwflow.config.design import Design, OnnxModel
+from hwflow.errors import ConfigError
+
+ONNX_SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """As given on the command line; None where not given."""
+
+    board: str | None = None
+    target_ii: int | None = None
+    input_type: str | None = None
+    input_scale: str | None = None
+    input_shift: str | None = None
+
+    def given(self) -> tuple[str, ...]:
+        """Return the names of the options that were given."""
+        return tuple(
+            "--" + field.name.replace("_", "-")
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not None
+        )
+
+    def refuse_with(self, other: str, *, frames: Path | None = None) -> None:
+        """Refuse options of an ONNX file beside ``other``, which already says as much.
+
+        Raises:
+            ConfigError: naming the option.
+        """
+        names = (*self.given(), *(() if frames is None else ("--frames",)))
+        if names:
+            raise ConfigError(f"{names[0]} describes an ONNX file and does not go with {other}")
+
+
+def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ...]) -> Design:
+    """Return the design in the file ``source``, or that of the ONNX file ``source``.
+
+    A model's path comes back absolute.
+
+    Raises:
+        ConfigError: naming file, field or option.
+    """
+    if source.suffix.lower() != ONNX_SUFFIX:
+        options.refuse_with(f"{source}: write it there")
+        design = read_design(source, overrides=overrides)
+        if isinstance(design.model, OnnxModel):
+            path = str((source.parent / design.model.path).absolute())
+            model = design.model.model_copy(update={"path": path})
+            return design.model_copy(update={"model": model})
+        return design
+    if not source.is_file():
+        raise ConfigError(f"{source}: no such file; expected a quantised ONNX file")
+    if options.board is None:
+        raise ConfigError("an ONNX file needs a board to build for: add --board pynq-z2")
+    told: dict[str, Any] = {
+        "schema_version": 1,
+        "name": _identifier(source.stem),
+        "board": options.board,
+        "stages": [{} if options.target_ii is None else {"target_ii_cycles": options.target_ii}],
+        "model": {"kind": "onnx", "path": str(source.absolute()), "input": _input(options)},
+    }
+    for assignment in overrides:
+        set_value(told, assignment)
+    return parse(Design, told, source=f"options for {source.name}")
+
+
+def _input(options: ModelOptions) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if options.input_type is not None:
+        told["dtype"] = options.input_type
+    for name, value in (("scale", options.input_scale), ("shift", options.input_shift)):
+        if value is not None:
+            told[name] = tuple(_number(part, f"--input-{name}") for part in value.split(","))
+    return told
+
+
+def _number(text: str, option: str) -> float:
+    """Return a decimal number, or a fraction such as 1/255."""
+    try:
+        return float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise ConfigError(
+            f"{option}: expected numbers such as 0.5 or 1/255, separated by commas, got {text!r}"
+        ) from error
+
+
+def _identifier(stem: str) -> str:
+    """Return a name for folders and reports that any file name can be turned into."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_")[:64] or "model"
