@@ -48,11 +48,11 @@ class Tensor:
 
     @property
     def bits(self) -> int:
-        """Bits of one element on a stream, at least 1."""
+        """Bits of one element on a stream; signed ones have at least 2, as qonnx wants."""
         if self.bipolar:
             return 1
         if self.low < 0:
-            return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
+            return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length(), 1) + 1
         return max(1, self.high.bit_length())
 
     @property
