@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: demo test lint format clean help
+.PHONY: demo test test-all lint format clean help
 
 help:
 	@echo "make demo   train, build, simulate and report the digits cascade"
-	@echo "make test   run every test"
+	@echo "make test   run the tests, but for those that take minutes each"
+	@echo "make test-all  run every test: every network of builds/ too (about an hour)"
 	@echo "make lint   ruff, mypy, import layers"
 	@echo "make clean  remove .venv and out/"
 
@@ -22,6 +23,9 @@ demo: $(READY)
 	$(BIN)/hwflow demo
 
 test: $(READY)
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(READY)
 	$(BIN)/pytest
 
 lint: $(READY)

@@ -1,0 +1,41 @@
+"""Every committed design of a network of the field: built, and every integer of its RTL compared."""
+
+import pytest
+import yaml
+from conftest import ROOT
+
+DESIGNS = sorted(
+    path.parent.name
+    for path in (ROOT / "builds").glob("*/design.yaml")
+    if "model" in yaml.safe_load(path.read_text())
+)
+# Half a minute or less each on two cores; the others need minutes.
+SHORT = {"tfc_w1a1", "tfc_w1a2", "tfc_w2a2", "keyword_w4a8"}
+
+pytestmark = [pytest.mark.train, pytest.mark.finn, pytest.mark.sim]
+
+
+def marked(name):
+    return pytest.param(name, marks=() if name in SHORT else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", map(marked, DESIGNS))
+def test_rtl_equals_the_golden_integers(hwflow, tmp_path, name):
+    design = ROOT / "builds" / name / "design.yaml"
+    out = tmp_path / "accelerator"
+    done = hwflow("build", design, "--verify", "--json", "--out", out, timeout=3600)
+    assert done.code == 0, done.err
+    data = done.data
+    assert data["mismatches"] == 0
+    assert data["n"] >= 100
+    links = {link["link"]: link for link in data["exactness"]}
+    (whole,) = (link for name, link in links.items() if name == "golden ↔ stage0 RTL, scores")
+    assert whole["compared"] >= 100 * 10
+    stage = data["stages"][0]
+    target = yaml.safe_load(design.read_text())["stages"][0]["target_ii_cycles"]
+    assert stage["ii_bound_cycles"] <= target
+    assert stage["nodes"] >= 4
+
+
+def test_the_networks_of_the_field_are_there():
+    assert len(DESIGNS) == 16
