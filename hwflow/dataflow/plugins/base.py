@@ -15,10 +15,11 @@ from hwflow.rtl.template import render_template
 
 
 class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
-    """A FINN layer of ours with one data input, one output, and a plain Verilog wrapper.
+    """A FINN layer of ours: streams in, streams out, and a plain Verilog wrapper.
 
     Subclasses give the attribute types, shapes and folds; streams carry ``lanes`` elements of the
-    tensor's innermost axis per beat, lane 0 lowest.
+    tensor's innermost axis per beat, lane 0 lowest. Stream i is node input i at port ``in<i>_V``
+    or node output i at port ``out<i>_V``; node inputs beyond the streams are parameters.
     """
 
     #: own SystemVerilog modules that the wrapper instantiates, without ".sv", callees first
@@ -34,13 +35,23 @@ class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
         """Return the node attribute ``name`` as a qonnx data type."""
         return DataType[self.get_nodeattr(name)]
 
+    @property
+    def stream_inputs(self) -> int:
+        """Return the number of input streams."""
+        return 1
+
+    @property
+    def stream_outputs(self) -> int:
+        """Return the number of output streams."""
+        return 1
+
     # --- what FINN asks of every layer --------------------------------------------------------
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:
-        """Return the element type of the data input."""
+        """Return the element type of input stream ``ind``."""
         return self.datatype("inputDataType")
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
-        """Return the element type of the output."""
+        """Return the element type of output stream ``ind``."""
         return self.datatype("outputDataType")
 
     def input_lanes(self) -> int:
@@ -64,22 +75,26 @@ class HwfRtlOp(RTLBackend):  # type: ignore[misc] # FINN is untyped
         return (*shape[:-1], shape[-1] // lanes, lanes)
 
     def get_instream_width(self, ind: int = 0) -> int:
-        """Return the bits of an input beat; weights are not a stream, so 0 for them."""
-        return self.get_input_datatype().bitwidth() * self.input_lanes() if ind == 0 else 0
+        """Return the bits of a beat of input ``ind``; 0 for a parameter, which is no stream."""
+        if ind >= self.stream_inputs:
+            return 0
+        return int(self.get_input_datatype(ind).bitwidth() * self.input_lanes())
 
     def get_outstream_width(self, ind: int = 0) -> int:
-        """Return the bits of an output beat."""
-        return int(self.get_output_datatype().bitwidth() * self.output_lanes())
+        """Return the bits of a beat of output ``ind``."""
+        return int(self.get_output_datatype(ind).bitwidth() * self.output_lanes())
 
     def get_number_output_values(self) -> int:
-        """Return the output beats per frame."""
+        """Return the beats per frame of each output stream."""
         return int(np.prod(self.get_folded_output_shape()[:-1]))
 
     def infer_node_datatype(self, model: Any) -> None:
-        """Refuse an input of another type than at conversion; set the output's."""
-        actual = model.get_tensor_datatype(self.onnx_node.input[0])
-        assert actual == self.get_input_datatype(), (self.onnx_node.name, actual)
-        model.set_tensor_datatype(self.onnx_node.output[0], self.get_output_datatype())
+        """Refuse inputs of another type than at conversion; set the outputs'."""
+        for ind in range(self.stream_inputs):
+            actual = model.get_tensor_datatype(self.onnx_node.input[ind])
+            assert actual == self.get_input_datatype(ind), (self.onnx_node.name, ind, actual)
+        for ind in range(self.stream_outputs):
+            model.set_tensor_datatype(self.onnx_node.output[ind], self.get_output_datatype(ind))
 
     def verify_node(self) -> None:
         """Nothing to verify beyond what conversion checked."""
