@@ -2,9 +2,9 @@
 // Streaming KernelH × KernelW pool over one NHWC feature map, stride = kernel: maximum or sum.
 //
 // A beat carries `Lanes` neighbouring channels, lane 0 lowest; `Folds` beats make a pixel. Elements
-// are `InBits` bits in, `OutBits` bits out (InBits for a maximum; a sum is kept modulo 2^OutBits, so
-// they must hold it), two's complement if `Signed`. ±1 maps travel as bits {0, 1}, where the maximum is the same. Rows
-// and columns beyond a whole number of windows are read and dropped (floor mode).
+// are `InBits` bits in and `OutBits` bits out, two's complement if `Signed`: InBits for a maximum; a
+// sum is kept modulo 2^OutBits, so they must hold it. ±1 maps travel as bits {0, 1}, where the
+// maximum is the same. Rows and columns beyond whole windows are read and dropped (floor mode).
 // Throughput: one input beat a clock. Latency: one clock from a window's last beat. It keeps one
 // running value per window of the current row of windows, Width/KernelW × Folds words in LUT RAM.
 // Handshake: input ready is combinational in `m_axis_tready`, and only while a result waits.

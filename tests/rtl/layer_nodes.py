@@ -1,0 +1,171 @@
+"""Makes nodes of our FINN operators, generates their RTL and runs them beside each other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from layer_case import SEED, SIM
+
+from hwflow.simulate.cocotb_run import run_cocotb
+from hwflow.simulate.toolchain import find_verilator
+
+FRAMES = 4
+DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node: the operator's name and its attributes."""
+
+    op: str
+    attributes: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return f"{self.op} {dict(self.attributes)}"
+
+
+def operator(layer: Layer, name: str, folder: Path):
+    """Return the FINN operator of ``layer``, which writes its code to ``folder``."""
+    from onnx import helper
+
+    from hwflow.dataflow import plugins
+
+    attributes = {**layer.attributes, "code_gen_dir_ipgen": str(folder)}
+    inputs = ["a", "b"] if layer.op == "HwfAdd_rtl" else ["a"]
+    outputs = [f"y{k}" for k in range(int(attributes.get("NumOutputs", 1)))]
+    node = helper.make_node(
+        layer.op, inputs, outputs, name=name, domain=DOMAIN, backend="fpgadataflow", **attributes
+    )
+    return getattr(plugins, layer.op)(node)
+
+
+def random_input(op, ind: int, random: np.random.Generator) -> np.ndarray:
+    """Return FRAMES inputs (FRAMES, *shape): random, all low, all high, extremes by chance."""
+    datatype = op.get_input_datatype(ind)
+    low, high = int(datatype.min()), int(datatype.max())
+    shape = op.get_normal_input_shape(ind)
+    frames = random.integers(low, high, size=(FRAMES, *shape), endpoint=True)
+    frames[1], frames[2] = low, high
+    frames[3] = random.choice([low, high], size=shape)
+    return frames
+
+
+def execute(op, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return each output (FRAMES, *shape) of the operator's own execution."""
+    results = []
+    for frame in zip(*inputs, strict=True):
+        context = dict(zip(op.onnx_node.input, (x.astype(np.float64) for x in frame), strict=True))
+        op.execute_node(context, None)
+        results.append([context[name] for name in op.onnx_node.output])
+    return [np.array(output) for output in zip(*results, strict=True)]
+
+
+def generate(op, folder: Path) -> list[Path]:
+    """Write the node's RTL; return its sources."""
+    folder.mkdir(parents=True, exist_ok=True)
+    op.generate_hdl(None, "xc7z020clg400-1", 10.0)
+    return [Path(path) for path in op.get_rtl_file_list(abspath=True)]
+
+
+def lint(top: str, sources: Sequence[Path]) -> str:
+    """Return Verilator's complaints about ``top``, "" if there are none."""
+    verilator = find_verilator()
+    command = [str(verilator.executable), "--lint-only", "-Wall", "--top-module", top]
+    command += map(str, sources)
+    run = subprocess.run(command, env=verilator.env, capture_output=True, text=True, check=False)
+    return run.stderr if run.returncode else ""
+
+
+def run_layers(layers: Sequence[Layer], folder: Path) -> None:
+    """Lint each of ``layers``, then run all in one build, idle × stall, against their execution."""
+    random = np.random.default_rng(SEED)
+    build = folder / "build"
+    sources: dict[Path, None] = {}
+    cases, ports, instances = [], [], []
+    for index, layer in enumerate(layers):
+        name = f"node{index}"
+        op = operator(layer, name, build)
+        own = generate(op, build)
+        sources |= dict.fromkeys(own)
+        assert lint(name, own) == "", str(layer)
+        streams = _streams(op, f"n{index}", random)
+        cases.append(
+            {
+                "what": str(layer),
+                "frames": FRAMES,
+                "cycles": op.get_exp_cycles(),
+                "inputs": [stream.port for stream in streams if not stream.output],
+                "outputs": [stream.port for stream in streams if stream.output],
+                "words": {stream.port: stream.words for stream in streams},
+            }
+        )
+        ports += [line for stream in streams for line in stream.declarations()]
+        links = [link for stream in streams for link in stream.links()]
+        instances.append(f"  {name} u_{name} (.ap_clk, .ap_rst_n, {', '.join(links)});")
+    header = ",\n".join(["  input ap_clk", "  input ap_rst_n", *ports])
+    body = "\n".join(instances)
+    bench = build / "tb.sv"
+    bench.write_text(f"module tb (\n{header}\n);\n{body}\nendmodule\n", encoding="utf-8")
+    (build / "layers.json").write_text(json.dumps(cases), encoding="utf-8")
+    run_cocotb(
+        "tb",
+        sources=[*sources, bench],
+        test_module="bench_layers",
+        build_dir=build,
+        python_path=[SIM / "common", SIM / "layers"],
+        env={"HWF_LAYERS": str(build / "layers.json"), "HWF_SEED": str(SEED)},
+    )
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """One stream of an instance: port on the bench, port on the module, tdata bits, words."""
+
+    port: str
+    inner: str
+    bits: int
+    output: bool
+    words: list[str]
+
+    def declarations(self) -> list[str]:
+        """Return the bench's port declarations."""
+        forward, back = ("output", "input") if self.output else ("input", "output")
+        return [
+            f"  {forward} [{self.bits - 1}:0] {self.port}_TDATA",
+            f"  {forward} {self.port}_TVALID",
+            f"  {back} {self.port}_TREADY",
+        ]
+
+    def links(self) -> list[str]:
+        """Return the instance's port connections."""
+        parts = ("TDATA", "TVALID", "TREADY")
+        return [f".{self.inner}_{part}({self.port}_{part})" for part in parts]
+
+
+def _streams(op, prefix: str, random: np.random.Generator) -> list[_Stream]:
+    inputs = [random_input(op, ind, random) for ind in range(op.stream_inputs)]
+    streams = []
+    for ind, values in enumerate(inputs):
+        words = _words(values, op.input_lanes(), op.get_input_datatype(ind).bitwidth())
+        bits, inner = op.get_instream_width_padded(ind), f"in{ind}_V"
+        streams.append(_Stream(f"{prefix}_{inner}", inner, bits, output=False, words=words))
+    for ind, values in enumerate(execute(op, inputs)):
+        assert values.shape[1:] == tuple(op.get_normal_output_shape(ind))
+        words = _words(values, op.output_lanes(), op.get_output_datatype(ind).bitwidth())
+        bits, inner = op.get_outstream_width_padded(ind), f"out{ind}_V"
+        streams.append(_Stream(f"{prefix}_{inner}", inner, bits, output=True, words=words))
+    return streams
+
+
+def _words(values: np.ndarray, lanes: int, bits: int) -> list[str]:
+    """Return the beats of ``values``, lane 0 lowest, as hexadecimal numbers."""
+    mask = (1 << bits) - 1
+    return [
+        hex(sum((int(value) & mask) << (bits * k) for k, value in enumerate(row)))
+        for row in values.reshape(-1, lanes)
+    ]
