@@ -1,0 +1,152 @@
+"""The end of the network: integers whose order is that of the file's scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwflow.lower.context import Context, refuse
+from hwflow.lower.graph import TAILS, Graph, Op
+from hwflow.lower.scores import SCORE_BITS, integer_scores
+from hwflow.lower.stretch import Step, Stretch
+from hwflow.lower.value import Value
+
+
+@dataclass(frozen=True)
+class Ending:
+    """``output``: the file's tensor of scores; ``dropped``: tensors of operators behind it."""
+
+    output: str
+    dropped: frozenset[str]
+
+    def source(self, graph: Graph) -> Op:
+        """Return the operator that makes the scores."""
+        return next(op for op in graph.ops if op.output == self.output)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTail:
+    """The file's tensor ``output`` is ``steps`` of scale · integer + offset of ``tensor``.
+
+    Up to the rounding of a scale or bias per class. ``steps``: monotone functions alike for all
+    classes, which change no order and are left out.
+    """
+
+    output: str
+    tensor: str
+    scale: float
+    offset: float
+    steps: tuple[Step, ...]
+
+
+def strip_tail(graph: Graph) -> Ending:
+    """Return where the scores of ``graph`` are, in front of softmax, arg-max or top-k.
+
+    Raises:
+        UnsupportedModelError: the tail orders anything but the classes, largest first.
+    """
+    producers = {op.output: op for op in graph.ops}
+    output, dropped = graph.output, set()
+    while output in producers and producers[output].kind in TAILS:
+        op = producers[output]
+        _check_tail(op, len(graph.shapes[op.inputs[0]]), graph.shapes[op.inputs[0]])
+        dropped.add(output)
+        output = op.inputs[0]
+    return Ending(output, frozenset(dropped))
+
+
+def _check_tail(op: Op, rank: int, shape: tuple[int, ...]) -> None:
+    axis = op.attributes.get("axis", -1)
+    assert isinstance(axis, int), op.name
+    across = axis % rank
+    if any(size > 1 for place, size in enumerate(shape) if place != across):
+        refuse(op, f"{op.kind} along axis {axis} of {shape} is not along the classes; use axis 1")
+    if not op.attributes.get("largest", 1) or op.attributes.get("select_last_index", 0):
+        refuse(
+            op,
+            f"{op.kind} takes the smallest or the last of equal scores; hwflow takes the largest, "
+            "and of equal ones the first: negate the scores, or drop the operator",
+        )
+
+
+def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
+    """Return where the scores are, after appending what a scale or bias per class needs.
+
+    ``op`` makes the file's scores ``value``.
+    """
+    _check_vector(context, op, value)
+    stretch, dropped = _linear(op, value.stretch)
+    scale, offset = _affine(op, stretch)
+    falling = scale < 0
+    tensor = value.tensor
+    if falling.any():
+        tensor = context.builder.flip(op.name, tensor, falling, owned=context.owns(value))
+        scale = np.abs(scale)
+    if (scale == scale[0]).all() and scale[0] > 0 and (offset == offset[0]).all():
+        tensor, shift = _signed(context, tensor)
+        common = float(scale[0])
+        return ScoreTail(op.output, tensor, common, float(offset[0]) + common * shift, dropped)
+    whole = integer_scores(scale, offset, context.builder.bounds(tensor))
+    if whole is None:
+        refuse(
+            op,
+            f"no integer scores of at most {SCORE_BITS} bits have exactly the order of its real "
+            "scores, whose scale or bias differs between classes; use one scale for the whole "
+            "last layer (per-tensor weight scale, no per-class scale behind it)",
+        )
+    # Offsets common to all classes change no order; without them the scores stay short.
+    middle = int(whole.offset.min() + whole.offset.max()) // 2
+    tensor = context.builder.affine(op.name, tensor, whole.multiplier, whole.offset - middle)
+    tensor, _ = _signed(context, tensor)
+    return ScoreTail(op.output, tensor, whole.scale, whole.scale * middle, dropped)
+
+
+def _check_vector(context: Context, op: Op, value: Value) -> None:
+    height, width, classes = context.builder.tensor(value.tensor).shape
+    if height * width != 1 or not np.array_equal(value.index.ravel(), np.arange(classes)):
+        refuse(
+            op,
+            f"the network ends in {value.shape}, expected one score per class (1, classes); end in "
+            "a pooled or fully connected layer",
+        )
+
+
+def _signed(context: Context, tensor: str) -> tuple[str, int]:
+    name, shift = context.builder.shift_codes(tensor)
+    if shift:
+        context.marks[:] = [
+            replace(mark, offset=mark.offset + mark.scale * shift) if mark.tensor == name else mark
+            for mark in context.marks
+        ]
+    return name, shift
+
+
+def _affine(op: Op, stretch: Stretch) -> tuple[np.ndarray, np.ndarray]:
+    result = stretch.affine()
+    assert result is not None, op.name
+    if not (np.isfinite(result[0]).all() and np.isfinite(result[1]).all()):
+        refuse(op, "the scale or bias of the scores is not finite; look for a division by zero")
+    return result
+
+
+def _linear(op: Op, stretch: Stretch) -> tuple[Stretch, tuple[Step, ...]]:
+    """Return the affine part of ``stretch``, and the monotone rest that changes no order."""
+    steps, falls = list(stretch.steps), False
+    dropped: list[Step] = []
+    while stretch.affine() is None:
+        step = steps.pop()
+        if not step.strict:
+            refuse(
+                op,
+                f"{step.kind} {step.node!r} behind the last layer makes different scores equal or "
+                "treats classes differently; end the network in front of it, or quantise behind it",
+            )
+        curve = step.affine()
+        falls ^= curve is not None and bool(np.all(curve[0] < 0))
+        dropped.insert(0, step)
+        stretch = replace(stretch, steps=tuple(steps))
+    if falls:
+        negation = Step("Neg", op.name)
+        stretch, dropped = stretch.then(negation), [negation, *dropped]
+    return stretch, tuple(dropped)

@@ -1,0 +1,188 @@
+"""Integers whose order is that of real scores: a scale and a bias per class made whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+
+import numpy as np
+
+from hwflow.lower.builder import Bounds
+from hwflow.lower.network import IntArray
+from hwflow.lower.stretch import Float64s
+
+SCORE_BITS = 32
+# Pairs of integers that are compared at once when an order is proved.
+_PAIRS = 2**26
+# Extra bits of an inexact bias, so that margins are right to a fraction of an accumulator step.
+_BIAS_BITS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerScores:
+    """score_c = ``multiplier``_c · accumulator_c + ``offset``_c; times ``scale`` it is the real.
+
+    Arrays (C,) int64. In steps of ``scale``, to rounding of each factor and offset.
+    """
+
+    multiplier: IntArray
+    offset: IntArray
+    scale: float
+
+
+def integer_scores(scale: Float64s, offset: Float64s, bounds: Bounds) -> IntegerScores | None:
+    """Return integers in the same order as scale · a + offset (C,), for all a within ``bounds``.
+
+    ``scale`` is not negative. The order of every two classes, equality included, is that of the
+    real numbers wherever the accumulators can be. None: no such integers fit ``SCORE_BITS``.
+    """
+    scales, offsets = ([Fraction(float(v)) for v in values] for values in (scale, offset))
+    for candidate in _candidates(scales, offsets):
+        reach = _reach(candidate, bounds)
+        if reach < 2 ** (SCORE_BITS - 1) and _same_order(scales, offsets, candidate, bounds):
+            return candidate
+    return None
+
+
+def _candidates(scales: list[Fraction], offsets: list[Fraction]) -> Iterator[IntegerScores]:
+    """Yield exact integers, where these are short, then ever finer roundings."""
+    exact = _exact(scales, offsets)
+    if exact is not None:
+        yield exact
+    largest = max(scales)
+    if largest == 0:
+        return
+    # With one scale for all, multipliers that are powers of two are exact.
+    even = all(scale == largest for scale in scales)
+    for bits in range(_BIAS_BITS if even else 4, SCORE_BITS):
+        unit = largest / 2**bits
+        yield _rounded(scales, offsets, unit)
+    for bits in range(_BIAS_BITS if even else 0):
+        yield _rounded(scales, offsets, largest / 2**bits)
+
+
+def _rounded(scales: list[Fraction], offsets: list[Fraction], unit: Fraction) -> IntegerScores:
+    return IntegerScores(
+        np.array([round(scale / unit) for scale in scales], dtype=np.int64),
+        np.array([round(offset / unit) for offset in offsets], dtype=np.int64),
+        float(unit),
+    )
+
+
+def _exact(scales: list[Fraction], offsets: list[Fraction]) -> IntegerScores | None:
+    values = [*scales, *offsets]
+    denominator = lcm(*(value.denominator for value in values))
+    common = gcd(*(int(value * denominator) for value in values))
+    if common == 0:
+        return None
+    unit = Fraction(common, denominator)
+    if max(abs(value) for value in values) / unit >= 2**SCORE_BITS:
+        return None
+    return _rounded(scales, offsets, unit)
+
+
+def _reach(scores: IntegerScores, bounds: Bounds) -> int:
+    return max(
+        abs(int(multiplier) * int(end) + int(offset))
+        for ends in (bounds.lows, bounds.highs)
+        for multiplier, offset, end in zip(scores.multiplier, scores.offset, ends, strict=True)
+    )
+
+
+def _same_order(
+    scales: list[Fraction], offsets: list[Fraction], scores: IntegerScores, bounds: Bounds
+) -> bool:
+    """Whether every two classes compare alike as integers and as reals, over all of ``bounds``."""
+    unit = Fraction(scores.scale)
+    wholes = [
+        (int(multiplier), int(offset))
+        for multiplier, offset in zip(scores.multiplier, scores.offset, strict=True)
+    ]
+    classes = len(scales)
+    if all(
+        scale == multiplier * unit and real == offset * unit
+        for scale, real, (multiplier, offset) in zip(scales, offsets, wholes, strict=True)
+    ):
+        return True
+    if len(set(scales)) == 1:
+        return _same_steps(scales[0], offsets, wholes)
+    sizes = bounds.highs - bounds.lows + 1
+    if int(sizes.sum()) * (classes - 1) > _PAIRS:
+        return False
+    return all(
+        _same_pair(
+            (scales[i], offsets[i], *wholes[i]),
+            (scales[j], offsets[j], *wholes[j]),
+            np.arange(bounds.lows[i], bounds.highs[i] + 1),
+            (int(bounds.lows[j]), int(bounds.highs[j])),
+        )
+        for i in range(classes)
+        for j in range(i)
+    )
+
+
+def _same_steps(scale: Fraction, offsets: list[Fraction], wholes: list[tuple[int, int]]) -> bool:
+    """The proof for one scale: the difference of two scores is an integer plus that of offsets.
+
+    So the order is the same if offsets agree in what they are between two integers.
+    """
+    step = wholes[0][0]
+    for i, left in enumerate(offsets):
+        for j in range(i):
+            real = (left - offsets[j]) / scale
+            whole = Fraction(wholes[i][1] - wholes[j][1], step)
+            if (real // 1, real.denominator == 1) != (whole // 1, whole.denominator == 1):
+                return False
+    return True
+
+
+def _same_pair(
+    left: tuple[Fraction, Fraction, int, int],
+    right: tuple[Fraction, Fraction, int, int],
+    integers: IntArray,
+    ends: tuple[int, int],
+) -> bool:
+    """Whether two classes compare alike for all ``integers`` of the left one.
+
+    For each of them the integers of the right one with a smaller and with a greater score begin
+    and end at the same place, within ``ends``.
+    """
+    scale, offset, multiplier, whole = left
+    other_scale, other_offset, other_multiplier, other_whole = right
+    if other_scale == 0 or other_multiplier == 0:
+        return other_scale == other_multiplier == 0 and _same_constant(left, right, integers)
+    reals = (integers * float(scale) + float(offset - other_offset)) / float(other_scale)
+    nearest = np.rint(reals)
+    below = np.floor(reals).astype(np.int64)
+    above = np.ceil(reals).astype(np.int64)
+    # float64 decides all but what is within its rounding of an integer; fractions decide that.
+    size = np.abs(integers).max() * float(scale) + abs(float(offset)) + abs(float(other_offset))
+    unsure = np.abs(reals - nearest) <= 2.0**-48 * (size / float(other_scale) + 1)
+    for place in np.flatnonzero(unsure):
+        exact = (int(integers[place]) * scale + offset - other_offset) / other_scale
+        below[place], above[place] = exact // 1, -(-exact // 1)
+    sums = integers * multiplier + (whole - other_whole)
+    low, high = ends
+    same_below = np.clip(below, low - 1, high) == np.clip(sums // other_multiplier, low - 1, high)
+    same_above = np.clip(above, low, high + 1) == np.clip(
+        -(-sums // other_multiplier), low, high + 1
+    )
+    return bool(same_below.all() and same_above.all())
+
+
+def _same_constant(
+    left: tuple[Fraction, Fraction, int, int],
+    right: tuple[Fraction, Fraction, int, int],
+    integers: IntArray,
+) -> bool:
+    scale, offset, multiplier, whole = left
+    return all(
+        _sign(int(a) * scale + offset - right[1]) == _sign(int(a) * multiplier + whole - right[3])
+        for a in integers
+    )
+
+
+def _sign(value: Fraction | int) -> int:
+    return (value > 0) - (value < 0)
