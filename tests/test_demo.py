@@ -63,7 +63,7 @@ def test_own_blocks_have_resources(demo_run):
     resources = demo_run.report["resources"]
     assert resources["provenance"] == "synthesised"
     kinds = {block["op"] for block in resources["blocks"]}
-    assert kinds == {"controller", "HwfXnorMVAU_rtl", "HwfMaxPool_rtl"}
+    assert kinds == {"controller", "HwfXnorMVAU_rtl", "HwfPool_rtl"}
     assert all(block["resources"]["lut"] > 0 for block in resources["blocks"])
     assert resources["total"]["lut"] == sum(b["resources"]["lut"] for b in resources["blocks"])
 

@@ -19,6 +19,7 @@ from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, build_stage
 from hwflow.dataflow.stitch import RTL
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
+from hwflow.lower.lowering import InputSpec, lower_file
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, registers_of, render
 from hwflow.rtl.files import CASCADE_SOURCES
 from hwflow.rtl.registers import c_header, html_table, registers_json
@@ -84,6 +85,7 @@ def _build(
     part = PARTS[design.board]
     total = len(bundle.stages) + 1
     stages = []
+    spec = InputSpec(bundle.input.dtype, bundle.input.scale, bundle.input.shift)
     with finn.session(scratch) as running:
         for index, (model, target) in enumerate(zip(bundle.stages, design.stages, strict=True)):
             progress(f"stage{index}: dataflow", index, total)
@@ -92,9 +94,10 @@ def _build(
                 part=part,
                 clk_period_ns=design.clk_period_ns,
                 target_ii_cycles=target.target_ii_cycles,
+                share=1 / len(bundle.stages),
             )
-            qonnx = folder / BUNDLE / model.qonnx
-            stages.append(build_stage(qonnx, config, folder, running))
+            network = lower_file(folder / BUNDLE / model.qonnx, spec)
+            stages.append(build_stage(network, config, folder, running))
     progress("controller", total - 1, total)
     accelerator = _compose(design, bundle, bundle_dir, stages, folder)
     progress("accelerator", total, total)

@@ -1,4 +1,4 @@
-"""One stage: the named steps from a QONNX file to stitched RTL, each graph kept."""
+"""One stage: the named steps from an integer network to stitched RTL, each graph kept."""
 
 from __future__ import annotations
 
@@ -6,77 +6,80 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hwflow.config.accelerator import Layer, StageHardware
-from hwflow.dataflow import backend, frontend
+from hwflow.dataflow import backend, units
 from hwflow.dataflow.estimate import latency_cycles
 from hwflow.dataflow.finn import Finn
-from hwflow.dataflow.folding import fold
+from hwflow.dataflow.folding import fold, fold_within
+from hwflow.dataflow.network_file import NETWORK_FILE, save_network
+from hwflow.dataflow.parts import Resources, resources_of
 from hwflow.dataflow.stitch import stitch
 from hwflow.dataflow.streams import connect
-from hwflow.errors import ConfigError, UnsupportedModelError
+from hwflow.errors import UnsupportedModelError
+from hwflow.lower.network import Network
 
 Model = Any
 
 GRAPHS = "graphs"
 # The last graph before code generation: what is built, and what ``verify_graph`` executes.
 HARDWARE_GRAPH = "hardware.onnx"
-STREAMLINED_GRAPH = "streamlined.onnx"
+# How much of the part the automatic target may fill by estimate: routing wants room, and the
+# estimate is rough. DSPs are counted exactly.
+LUT_SHARE, DSP_SHARE = 0.6, 0.9
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """What the steps of one stage need: its module ``name``, target, part and clock."""
+    """What the steps of one stage need: its module ``name``, target, part and clock.
+
+    ``share``: of the part that this stage may use; the stages of a cascade divide it.
+    """
 
     name: str
     part: str
     clk_period_ns: float
-    target_ii_cycles: int
+    target_ii_cycles: int | Literal["auto"]
+    share: float = 1.0
+
+    @property
+    def limit(self) -> Resources:
+        """What this stage may use of the part."""
+        part = resources_of(self.part)
+        return Resources(
+            luts=LUT_SHARE * self.share * part.luts,
+            dsps=DSP_SHARE * self.share * part.dsps,
+            brams=self.share * part.brams,
+        )
 
 
 Step = Callable[[Model, StageConfig], Model]
 
 
-def _import(model: Model, config: StageConfig) -> Model:
-    return frontend.import_qonnx(model)
-
-
-def _streamline(model: Model, config: StageConfig) -> Model:
-    model = frontend.check_thresholds(frontend.streamline(model))
-    model = frontend.take_score_scale(frontend.drop_input_transpose(model))
-    return frontend.permute_flatten(model)
-
-
-def _to_hardware(model: Model, config: StageConfig) -> Model:
-    model = backend.infer_max_pools(backend.infer_binary_layers(model))
-    return backend.minimise_widths(backend.infer_finn_layers(model))
-
-
-def _specialise(model: Model, config: StageConfig) -> Model:
-    return backend.specialise(model, config.part)
-
-
 def _fold(model: Model, config: StageConfig) -> Model:
+    if config.target_ii_cycles == "auto":
+        return fold_within(model, config.limit)
     return fold(model, config.target_ii_cycles)
 
 
-def _connect(model: Model, config: StageConfig) -> Model:
-    from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames
+def _choose_units(model: Model, config: StageConfig) -> Model:
+    return units.place(model, units.choose(model, int(config.limit.dsps)))
 
-    model = connect(model, config.part)
-    model = model.transform(GiveUniqueNodeNames(prefix=f"{config.name}_"))
-    return model.transform(GiveReadableTensorNames())
+
+def _connect(model: Model, config: StageConfig) -> Model:
+    model = connect(model)
+    for node in model.graph.node:
+        node.name = f"{config.name}_{node.name}"
+    return model
 
 
 STEPS: tuple[tuple[str, Step], ...] = (
-    ("imported.onnx", _import),
-    (STREAMLINED_GRAPH, _streamline),
-    ("layers.onnx", _to_hardware),
-    ("rtl_layers.onnx", _specialise),
     ("folded.onnx", _fold),
+    ("units.onnx", _choose_units),
     (HARDWARE_GRAPH, _connect),
 )
+LAYERS_GRAPH = "layers.onnx"
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ class Stage:
     sources: tuple[str, ...]
 
 
-def convert(qonnx: Path, config: StageConfig, graphs: Path) -> Model:
-    """Return the hardware graph of ``qonnx``, saving the graph after each step in ``graphs``.
+def convert(network: Network, config: StageConfig, graphs: Path) -> Model:
+    """Return the hardware graph of ``network``; keep it and the graph after each step in ``graphs``.
 
     Must run inside ``hwflow.dataflow.finn.session``.
 
@@ -96,28 +99,25 @@ def convert(qonnx: Path, config: StageConfig, graphs: Path) -> Model:
         UnsupportedModelError: naming the node that has no exact RTL.
         ConfigError: the folding target cannot be met.
     """
-    from qonnx.core.modelwrapper import ModelWrapper
-
-    try:
-        model = ModelWrapper(str(qonnx))
-    except Exception as error:  # onnx raises protobuf's own exceptions
-        raise ConfigError(f"{qonnx}: not an ONNX file ({error})") from error
     graphs.mkdir(parents=True, exist_ok=True)
+    save_network(network, graphs / NETWORK_FILE)
+    model = backend.to_hardware(network)
+    model.save(str(graphs / LAYERS_GRAPH))
     for file, step in STEPS:
         model = step(model, config)
         model.save(str(graphs / file))
     return model
 
 
-def build_stage(qonnx: Path, config: StageConfig, folder: Path, finn: Finn) -> Stage:
-    """Build the stage of ``qonnx`` into ``folder`` (graphs, RTL) and describe it.
+def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn) -> Stage:
+    """Build the stage of ``network`` into ``folder`` (graphs, RTL) and describe it.
 
     Raises:
         UnsupportedModelError, ConfigError: as ``convert``.
     """
     from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 
-    model = convert(qonnx, config, folder / GRAPHS / config.name)
+    model = convert(network, config, folder / GRAPHS / config.name)
     hardware = describe(model, config.name)
     model = model.transform(PrepareIP(config.part, config.clk_period_ns))
     return Stage(hardware, stitch(model, config.name, folder, finn.rtllib))
@@ -128,11 +128,14 @@ def describe(model: Model, name: str) -> StageHardware:
     from qonnx.custom_op.registry import getCustomOp
 
     nodes = list(model.graph.node)
-    first, last = getCustomOp(nodes[0]), getCustomOp(nodes[-1])
+    operators = {output: getCustomOp(node) for node in nodes for output in node.output}
+    source = model.graph.input[0].name
+    (first,) = (getCustomOp(node) for node in nodes if source in node.input)
+    last = operators[model.graph.output[0].name]
     scores = last.get_output_datatype()
     if not scores.signed():
         raise UnsupportedModelError(
-            f"scores of type {scores.name}: expected signed integers", node=nodes[-1].name
+            f"scores of type {scores.name}: expected signed integers", node=last.onnx_node.name
         )
     layers = tuple(_layer(getCustomOp(node)) for node in nodes)
     return StageHardware(
@@ -155,10 +158,12 @@ def _layer(operator: Any) -> Layer:
         return int(operator.get_nodeattr(name)) if name in known else None
 
     mw, mh = attribute("MW"), attribute("MH")
+    if node.op_type == "HwfVVAU_rtl":
+        mw, mh = attribute("KernelSize"), attribute("Channels")
     bits, macs = None, 0
     if mw is not None and mh is not None:
-        own = node.op_type.startswith("Hwf")
-        bits = 1 if own else operator.get_input_datatype(1).bitwidth()
+        binary = node.op_type == "HwfXnorMVAU_rtl"
+        bits = 1 if binary else units.bits_of(operator.get_nodeattr("weightDataType"))
         macs = mw * mh * math.prod(operator.get_nodeattr("numInputVectors"))
     return Layer(
         name=node.name,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import filecmp
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,22 @@ Model = Any
 Node = Any
 
 RTL = "rtl"
-# Layers that the stage template knows how to wire up.
+# Layers that the stage template knows how to wire up: no HLS among them.
 KNOWN = frozenset(
     {
         "ConvolutionInputGenerator_rtl",
-        "FMPadding_rtl",
         "MVAU_rtl",
         "Thresholding_rtl",
         "StreamingDataWidthConverter_rtl",
         "StreamingFIFO_rtl",
+        "HwfAdd_rtl",
+        "HwfDup_rtl",
+        "HwfMVAU_rtl",
+        "HwfPad_rtl",
+        "HwfPool_rtl",
+        "HwfRequant_rtl",
+        "HwfVVAU_rtl",
         "HwfXnorMVAU_rtl",
-        "HwfMaxPool_rtl",
     }
 )
 # MVAU_rtl's own file list leaves its weight memory out.
@@ -41,34 +47,97 @@ UNUSED = frozenset({"fifo_gauge.sv"})
 
 
 @dataclass(frozen=True)
+class StreamPort:
+    """A stream of a stage: the tensor it carries and the layer's port that writes it.
+
+    ``operator`` and ``port``: None and 0 for the stage's input. A beat is ``lanes`` elements of
+    ``datatype``, lane 0 lowest, padded to ``bits`` (whole bytes); ``beats`` make a frame.
+    """
+
+    tensor: str
+    operator: Any | None
+    port: int
+    lanes: int
+    beats: int
+    datatype: Any
+    bits: int
+
+
+@dataclass(frozen=True)
 class _Instance:
     module: str
     op: str
     summary: str
-    in_bits: int
-    out_bits: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     weights: str | None
     weight_bits: int
+
+
+def stream_ports(model: Model) -> tuple[StreamPort, ...]:
+    """Return the streams of the stage ``model`` in stream order: the input, then each output.
+
+    Their order is that of the Verilog's ``stream<k>``.
+    """
+    from qonnx.custom_op.registry import getCustomOp
+
+    source = model.graph.input[0].name
+    streams = []
+    for node in model.graph.node:
+        operator = getCustomOp(node)
+        if source in node.input:
+            shape = operator.get_folded_input_shape()
+            streams.append(
+                StreamPort(
+                    tensor=source,
+                    operator=None,
+                    port=0,
+                    lanes=int(shape[-1]),
+                    beats=prod(int(size) for size in shape[:-1]),
+                    datatype=operator.get_input_datatype(),
+                    bits=int(operator.get_instream_width_padded()),
+                )
+            )
+        for port, tensor in enumerate(node.output):
+            shape = operator.get_folded_output_shape(port)
+            streams.append(
+                StreamPort(
+                    tensor=tensor,
+                    operator=operator,
+                    port=port,
+                    lanes=int(shape[-1]),
+                    beats=prod(int(size) for size in shape[:-1]),
+                    datatype=operator.get_output_datatype(port),
+                    bits=int(operator.get_outstream_width_padded(port)),
+                )
+            )
+    return tuple(streams)
 
 
 def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ...]:
     """Write stage ``name`` into ``folder``/rtl; return its sources, relative to ``folder``.
 
-    ``model``: a linear chain of FINN RTL layers with generated code, names prefixed with ``name``.
+    ``model``: FINN RTL layers with generated code, in order of execution, each tensor with one
+    reader; node names prefixed with ``name``.
 
     Raises:
-        UnsupportedModelError: the layers are not a chain, or one is unknown here.
+        UnsupportedModelError: a layer is unknown here, such as one that would need HLS.
         ToolFailedError: FINN's generated text is not what this version of hwflow expects.
     """
     from qonnx.custom_op.registry import getCustomOp
 
     (folder / RTL).mkdir(parents=True, exist_ok=True)
-    _check_chain(model)
+    streams = stream_ports(model)
+    numbers = {stream.tensor: index for index, stream in enumerate(streams)}
     sources: list[str] = []
     instances = []
     for node in model.graph.node:
+        if node.op_type not in KNOWN:
+            raise UnsupportedModelError(
+                f"{node.op_type} has no RTL that hwflow can wire up", node=node.name
+            )
         operator = getCustomOp(node)
-        instances.append(_instance(node, operator))
+        instances.append(_instance(node, operator, numbers))
         code = Path(operator.get_nodeattr("code_gen_dir_ipgen"))
         paths = [Path(path) for path in operator.get_rtl_file_list(abspath=True)]
         if node.op_type == "MVAU_rtl":
@@ -79,24 +148,19 @@ def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ..
                 _take(path, folder / RTL, sources)
         _take_memories(node, code, folder / RTL)
     top = f"{name}.v"
-    text = render_template("stage.v.j2", module=name, layers=instances)
+    text = render_template(
+        "stage.v.j2",
+        module=name,
+        layers=instances,
+        streams=[stream.bits for stream in streams],
+        source=numbers[model.graph.input[0].name],
+        sink=numbers[model.graph.output[0].name],
+    )
     (folder / RTL / top).write_text(text, encoding="utf-8")
     return (*_packages_first(sources), f"{RTL}/{top}")
 
 
-def _check_chain(model: Model) -> None:
-    tensor = model.graph.input[0].name
-    for node in model.graph.node:
-        if node.op_type not in KNOWN:
-            raise UnsupportedModelError(f"no wiring for {node.op_type}", node=node.name)
-        if node.input[0] != tensor:
-            raise UnsupportedModelError(
-                "the network branches; hwflow stitches chains of layers", node=node.name
-            )
-        tensor = node.output[0]
-
-
-def _instance(node: Node, operator: Any) -> _Instance:
+def _instance(node: Node, operator: Any, numbers: Mapping[str, int]) -> _Instance:
     attributes = operator.get_nodeattr_types()
     shown = [
         f"{key} {operator.get_nodeattr(key)}"
@@ -108,8 +172,8 @@ def _instance(node: Node, operator: Any) -> _Instance:
         module=operator.get_verilog_top_module_name(),
         op=node.op_type,
         summary=", ".join(shown),
-        in_bits=operator.get_instream_width_padded(),
-        out_bits=operator.get_outstream_width_padded(),
+        inputs=tuple(numbers[name] for name in node.input if name in numbers),
+        outputs=tuple(numbers[name] for name in node.output),
         weights=f"{node.name}_memstream_wrapper" if decoupled else None,
         weight_bits=operator.get_instream_width_padded(1) if decoupled else 0,
     )
@@ -141,9 +205,10 @@ def _take_memories(node: Node, code: Path, rtl: Path) -> None:
             f"{code}/memblock.dat",
             f"{RTL}/{name}_weights.dat",
         )
-    for path in sorted(code.glob(f"{name}_*.dat")):
+    memories = sorted(code.glob(f"{name}_*.dat"))
+    for path in memories:
         shutil.copyfile(path, rtl / path.name)
-    if node.op_type in {"Thresholding_rtl", "HwfXnorMVAU_rtl"}:
+    if memories:
         _replace(rtl / f"{name}.v", f'"./{name}_', f'"{RTL}/{name}_')
 
 

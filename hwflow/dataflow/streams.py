@@ -1,20 +1,34 @@
-"""Width converters and FIFOs between the layers of a stage."""
+"""Width converters and FIFOs between the layers of a stage.
+
+A stage is a directed graph of layers without cycles; each tensor is one stream, with one reader.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
+from hwflow.dataflow.estimate import PIPELINE_CYCLES, first_fraction
+
 Model = Any
 Node = Any
 
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 # Words that cut the combinational ready path between two layers and cover their latency.
 SLACK_WORDS = 4
 # Matrix units that need this share of the pace-setting layer's cycles must not wait for refills.
 CRITICAL_SHARE = 0.8
 
-MATRIX_UNITS = frozenset({"MVAU_rtl", "HwfXnorMVAU_rtl"})
+MATRIX_UNITS = frozenset({"MVAU_rtl", "HwfXnorMVAU_rtl", "HwfMVAU_rtl"})
+WINDOW = "ConvolutionInputGenerator_rtl"
+
+
+def stream_inputs(model: Model, node: Node) -> list[str]:
+    """Return the inputs of ``node`` that are streams, not parameters."""
+    return [name for name in node.input if model.get_initializer(name) is None]
 
 
 def fifo_depth(consumer: Any, window: Any | None, ii_cycles: int) -> int:
@@ -23,7 +37,7 @@ def fifo_depth(consumer: Any, window: Any | None, ii_cycles: int) -> int:
     A matrix unit takes the SF = MW/SIMD words of a vector one a clock and then computes without
     reading, so it gets one vector. A window generator fills (k - 1) rows and k pixels before it
     can answer, and does not take the next frame's while it still emits this one's windows: the
-    FIFO holds as much. Pools and thresholds never pause by themselves. ``SLACK_WORDS`` more cover
+    FIFO holds as much. Other units never pause by themselves. ``SLACK_WORDS`` more cover
     latencies.
 
     While a window generator fills, a matrix unit behind it that sets the pace (``ii_cycles``)
@@ -40,7 +54,7 @@ def fifo_depth(consumer: Any, window: Any | None, ii_cycles: int) -> int:
     beats = tuple(int(size) for size in consumer.get_folded_input_shape()[:-1])
     if kind in MATRIX_UNITS:
         return beats[-1] * (1 + _vectors_in_refill(consumer, window, ii_cycles)) + SLACK_WORDS
-    if kind.startswith("ConvolutionInputGenerator"):
+    if kind == WINDOW:
         return _refill(consumer) + SLACK_WORDS
     return SLACK_WORDS + 1
 
@@ -56,35 +70,151 @@ def _vectors_in_refill(matrix: Any, window: Any | None, ii_cycles: int) -> int:
 def _refill(window: Any) -> int:
     """Return the words that a window generator takes before its first output."""
     _, _, width, folds, _ = (int(size) for size in window.get_folded_input_shape())
-    rows, columns = window.get_nodeattr("ConvKernelDim")
-    return int(((rows - 1) * width + columns) * folds)
+    spans = _spans(window)
+    return int(((spans[0] - 1) * width + spans[1]) * folds)
 
 
-def connect(model: Model, part: str) -> Model:
-    """Insert the converters and FIFOs, as RTL layers."""
-    from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
-    from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
-    from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+def _spans(window: Any) -> tuple[int, int]:
+    """Return the rows and columns from a window's first to its last pixel."""
+    kernel, dilation = window.get_nodeattr("ConvKernelDim"), window.get_nodeattr("Dilation")
+    return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+
+
+def join_depth(beats: int, lead: float) -> int:
+    """Return the words in front of one input of a join whose other input comes later.
+
+    The branches of a join start at one duplicator, which waits for the slower reader. While the
+    long branch fills before its first output, the short one must take all that the duplicator
+    sends, or neither moves again. ``lead`` is the difference, in frames, of what the branches
+    hold: the sum over a branch's layers of the part of a frame that each reads before its first
+    output, of its latency, and of its FIFOs; with it the branches never wait for each other
+    either. A frame is the most that is ever needed.
+
+    Args:
+        beats: words of a frame on this input.
+        lead: frames that the other branch holds beyond this one's.
+    """
+    return ceil(beats * min(1.0, max(0.0, lead))) + SLACK_WORDS + 1
+
+
+@dataclass
+class _Stream:
+    """The producing port of a stream; ``held``: frames between the input and here at most."""
+
+    operator: Any | None
+    port: int
+    window: Any | None
+    held: float
+
+
+def connect(model: Model) -> Model:
+    """Insert the converters and FIFOs, as RTL layers, in place, in front of their readers."""
     from qonnx.custom_op.registry import getCustomOp
-    from qonnx.transformation.general import GiveUniqueNodeNames
 
-    model = model.transform(InsertDWC())
-    model = model.transform(GiveUniqueNodeNames()).transform(SpecializeLayers(part))
-    operators = [getCustomOp(node) for node in model.graph.node]
+    nodes = list(model.graph.node)
+    operators = [getCustomOp(node) for node in nodes]
     ii_cycles = max(int(operator.get_exp_cycles()) for operator in operators)
-    window = None
-    for operator, follower in zip(operators, [*operators[1:], None], strict=True):
-        if not _is_converter(operator):
-            is_window = operator.onnx_node.op_type.startswith("ConvolutionInputGenerator")
-            window = operator if is_window else None
-        # A converter is registered and takes at once whatever the next FIFO has room for.
-        direct = follower is None or _is_converter(follower)
-        depth = 2 if direct else fifo_depth(follower, window, ii_cycles)
-        operator.set_nodeattr("outFIFODepths", [depth])
-        operator.set_nodeattr("inFIFODepths", [2])
-    model = model.transform(InsertFIFO())
-    return model.transform(GiveUniqueNodeNames()).transform(SpecializeLayers(part))
+    streams = {model.graph.input[0].name: _Stream(None, 0, None, 0.0)}
+    connected: list[Node] = []
+    for node, operator in zip(nodes, operators, strict=True):
+        inputs = stream_inputs(model, node)
+        latest = max(streams[name].held for name in inputs)
+        held = 0.0
+        for port, name in enumerate(inputs):
+            stream = streams[name]
+            depth = fifo_depth(operator, stream.window, ii_cycles)
+            if len(inputs) > 1:
+                beats = prod(operator.get_folded_input_shape(port)[:-1])
+                depth = join_depth(int(beats), latest - stream.held)
+            added, words = _link(model, stream, operator, port, name, depth)
+            connected += added
+            held = max(held, stream.held + words)
+        held += first_fraction(operator) + PIPELINE_CYCLES / ii_cycles
+        connected.append(node)
+        window = operator if node.op_type == WINDOW else None
+        for port, name in enumerate(node.output):
+            streams[name] = _Stream(operator, port, window, held)
+    del model.graph.node[:]
+    model.graph.node.extend(connected)
+    return model
 
 
-def _is_converter(operator: Any) -> bool:
-    return str(operator.onnx_node.op_type).startswith("StreamingDataWidthConverter")
+def _link(
+    model: Model, source: _Stream, consumer: Any, port: int, name: str, depth: int
+) -> tuple[list[Node], float]:
+    """Return the nodes between ``source`` and a port of ``consumer``, and the frames they hold.
+
+    The converter stands in front of the FIFO: it is registered, and the FIFO then holds words as
+    the consumer takes them. The stage's input port has neither.
+    """
+    producer = source.operator
+    if producer is None:
+        return [], 0.0
+    nodes = []
+    stream, node = name, consumer.onnx_node
+    lanes = int(consumer.get_folded_input_shape(port)[-1])
+    datatype = producer.get_output_datatype(source.port)
+    bits = int(datatype.bitwidth())
+    in_lanes = int(producer.get_folded_output_shape(source.port)[-1])
+    out_shape = [int(size) for size in consumer.get_normal_input_shape(port)]
+    if in_lanes != lanes:
+        nodes.append(
+            _make(
+                model,
+                "StreamingDataWidthConverter_rtl",
+                f"{node.name}_in{port}_width",
+                stream,
+                f"{name}__width",
+                out_shape,
+                datatype,
+                inShape=[int(size) for size in producer.get_normal_output_shape(source.port)],
+                outShape=out_shape,
+                inWidth=in_lanes * bits,
+                outWidth=lanes * bits,
+                dataType=datatype.name,
+            )
+        )
+        stream = f"{name}__width"
+    folded = [int(size) for size in consumer.get_folded_input_shape(port)]
+    nodes.append(
+        _make(
+            model,
+            "StreamingFIFO_rtl",
+            f"{node.name}_in{port}_fifo",
+            stream,
+            f"{name}__fifo",
+            out_shape,
+            datatype,
+            depth=depth,
+            folded_shape=folded,
+            normal_shape=out_shape,
+            dataType=datatype.name,
+        )
+    )
+    node.input[list(node.input).index(name)] = f"{name}__fifo"
+    return nodes, depth / prod(folded[:-1])
+
+
+def _make(
+    model: Model,
+    op: str,
+    name: str,
+    source: str,
+    target: str,
+    shape: list[int],
+    datatype: Any,
+    **attributes: Any,
+) -> Node:
+    from onnx import helper
+
+    model.set_tensor_shape(target, shape)
+    model.set_tensor_datatype(target, datatype)
+    return helper.make_node(
+        op,
+        [source],
+        [target],
+        name=name,
+        domain=RTL_DOMAIN,
+        backend="fpgadataflow",
+        **attributes,
+    )

@@ -1,8 +1,9 @@
-"""The link QONNX golden ↔ FINN graph: the hardware graph, executed in Python, on every frame."""
+"""The link golden ↔ FINN graph: the hardware graph, executed in Python, on every frame."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 
 from hwflow.config.bundle import GOLDEN_FILE, Link, load_bundle
 from hwflow.dataflow import finn
-from hwflow.dataflow.frontend import SCORE_SCALE
+from hwflow.dataflow.backend import SCORE_SCALE
 from hwflow.dataflow.stage import HARDWARE_GRAPH
+from hwflow.dataflow.streams import stream_inputs
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.log import Progress, silent
 
 Model = Any
 Scores = NDArray[np.int64]
+
+# Nodes that hand their input on.
+PASSING = frozenset({"StreamingDataWidthConverter_rtl", "StreamingFIFO_rtl"})
 
 
 def verify_graph(
@@ -43,14 +48,19 @@ def verify_graph(
     ):
         for index, stage in enumerate(bundle.stages):
             path = graphs_dir / f"stage{index}" / HARDWARE_GRAPH
-            model = _load(path)
+            model = load_graph(path)
             _check_scale(model, path, stage.score_scale)
             got = execute(model, frames, progress=progress, what=f"stage{index}: FINN graph")
             links.append(compare(f"stage{index} qonnx-finn scores", expected[index], got))
     return tuple(links)
 
 
-def _load(path: Path) -> Model:
+def load_graph(path: Path) -> Model:
+    """Return the saved graph of an accelerator.
+
+    Raises:
+        ConfigError: there is none.
+    """
     from qonnx.core.modelwrapper import ModelWrapper
 
     if not path.is_file():
@@ -69,38 +79,66 @@ def _check_scale(model: Model, path: Path, expected: float) -> None:
 
 
 def execute(
-    model: Model, frames: NDArray[np.uint8], *, progress: Progress = silent, what: str = ""
+    model: Model, frames: NDArray[np.integer], *, progress: Progress = silent, what: str = ""
 ) -> Scores:
-    """Return (N, classes) integer scores of the hardware graph for ``frames`` (N, H, W, C) uint8.
+    """Return (N, classes) integer scores of the hardware graph for ``frames`` (N, H, W, C) bytes.
 
-    Must run inside ``hwflow.dataflow.finn.session``. The layers run one by one here instead of in
-    qonnx's executor, which rounds what is nearly an integer and clears up behind each node.
+    Must run inside ``hwflow.dataflow.finn.session``.
 
     Raises:
-        VerificationError: a layer gave a value that its stream's type cannot carry, so that the
-            hardware would wrap where this execution does not.
+        VerificationError: as ``execute_all``.
     """
-    from qonnx.custom_op.registry import getCustomOp
-
-    operators = [getCustomOp(node) for node in model.graph.node]
-    for operator in operators:
-        if "exec_mode" in operator.get_nodeattr_types():
-            operator.set_nodeattr("exec_mode", "cppsim")
-    source, sink = model.graph.input[0].name, model.graph.output[0].name
-    context = model.make_empty_exec_context()
+    sink = model.graph.output[0].name
     rows = []
-    for index, frame in enumerate(frames):
-        context[source] = frame[np.newaxis].astype(np.float32)
-        for operator in operators:
-            operator.execute_node(context, model.graph)
-            _check_range(operator, context[operator.onnx_node.output[0]], index)
+    for index, context in enumerate(execute_all(model, frames)):
         rows.append(context[sink].reshape(-1).astype(np.int64))
         progress(what, index + 1, len(frames))
     return np.stack(rows)
 
 
-def _check_range(operator: Any, values: NDArray[np.float32], frame: int) -> None:
-    datatype = operator.get_output_datatype()
+def execute_all(
+    model: Model, frames: NDArray[np.integer]
+) -> Iterator[dict[str, NDArray[np.floating]]]:
+    """Yield the value of every tensor (1, …) by name, frame by frame.
+
+    Must run inside ``hwflow.dataflow.finn.session``. The layers run one by one here instead of in
+    qonnx's executor, which rounds what is nearly an integer and clears up behind each node. Values
+    start as float64 and stay exact; converters and FIFOs, which check for float32, pass them on.
+
+    Raises:
+        VerificationError: a layer gave a value that its stream's type cannot carry, so that the
+            hardware would wrap where this execution does not.
+    """
+    from qonnx.core.datatype import DataType
+    from qonnx.custom_op.registry import getCustomOp
+
+    operators = [getCustomOp(node) for node in model.graph.node]
+    inputs = [stream_inputs(model, node) for node in model.graph.node]
+    for operator in operators:
+        if "exec_mode" in operator.get_nodeattr_types():
+            operator.set_nodeattr("exec_mode", "cppsim")
+    source = model.graph.input[0].name
+    if model.get_tensor_datatype(source) == DataType["INT8"]:
+        frames = frames.astype(np.uint8).view(np.int8)
+    context = model.make_empty_exec_context()
+    for index, frame in enumerate(frames):
+        context[source] = frame[np.newaxis].astype(np.float64)
+        for operator, names in zip(operators, inputs, strict=True):
+            node = operator.onnx_node
+            for port, name in enumerate(names):  # a stream has no shape; its reader gives it one
+                shape = [int(size) for size in operator.get_normal_input_shape(port)]
+                context[name] = context[name].reshape(shape)
+            if node.op_type in PASSING:
+                context[node.output[0]] = context[node.input[0]]
+            else:
+                operator.execute_node(context, model.graph)
+            for port, name in enumerate(node.output):
+                _check_range(operator, port, context[name], index)
+        yield context
+
+
+def _check_range(operator: Any, port: int, values: NDArray[np.floating], frame: int) -> None:
+    datatype = operator.get_output_datatype(port)
     wrong = (values < datatype.min()) | (values > datatype.max()) | (values != np.rint(values))
     if wrong.any():
         raise VerificationError(

@@ -96,12 +96,14 @@ def compile_model(
     sources: Sequence[str],
     folder: Path,
     trace: bool = False,
+    defines: Sequence[str] = (),
     optimise: str = "-O1",
 ) -> Path:
     """Return the shared library of ``ports.top``, compiled now or found in the cache.
 
     ``sources`` (Verilog, SystemVerilog, ``.vlt``) are relative to ``folder``, which is Verilator's
     working folder. Memory files are read when a model is made, so they are no part of the library.
+    ``defines``: Verilog macros that are defined.
 
     Raises:
         ToolNotFoundError: no Verilator, compiler, make or perl.
@@ -110,7 +112,9 @@ def compile_model(
     """
     verilator = find_verilator(optimise=optimise)
     harness = render_harness(ports, trace=trace)
-    key = _key(ports, sources, folder, harness, f"{verilator.version} {optimise} {FLAGS}")
+    macros = [f"-D{name}" for name in defines]
+    settings = f"{verilator.version} {optimise} {FLAGS} {macros}"
+    key = _key(ports, sources, folder, harness, settings)
     kept = cache_dir("models") / key
     library = kept / LIBRARY
     if library.is_file():
@@ -123,6 +127,7 @@ def compile_model(
             str(verilator.executable),
             *FLAGS,
             *(["--trace-vcd"] if trace else []),
+            *macros,
             *("-Mdir", str(work / "obj"), "--prefix", PREFIX, "--top-module", ports.top),
             *("-CFLAGS", COMPILER_FLAGS, "-LDFLAGS", LINKER_FLAGS, "-o", LIBRARY),
             str(work / "harness.cpp"),

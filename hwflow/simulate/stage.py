@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.config.accelerator import Accelerator
 from hwflow.errors import VerificationError
 from hwflow.simulate.accelerator import (
     load_accelerator,
@@ -30,6 +31,16 @@ class StageResult:
     out_cycle: IntArray
 
 
+def stage_ports(design: Accelerator, stage: int) -> Ports:
+    """Return the ports of stage number ``stage`` as the bench needs them."""
+    hardware = design.stages[stage]
+    return Ports(
+        top=hardware.top,
+        source=Stream("s_axis_0", hardware.in_bytes),
+        sink=Stream("m_axis_0", -(-hardware.score_lanes * hardware.score_bits // 8)),
+    )
+
+
 def run_stage(
     folder: Path,
     stage: int,
@@ -45,11 +56,7 @@ def run_stage(
     """
     design = load_accelerator(folder)
     hardware = design.stages[stage]
-    ports = Ports(
-        top=hardware.top,
-        source=Stream("s_axis_0", hardware.in_bytes),
-        sink=Stream("m_axis_0", -(-hardware.score_lanes * hardware.score_bits // 8)),
-    )
+    ports = stage_ports(design, stage)
     library = compile_model(ports, sources=design.sources, folder=folder)
     per_frame = -(-design.classes // hardware.score_lanes)
     with Simulation(library, ports, folder=folder, random_state=random_state) as simulation:

@@ -47,7 +47,7 @@ def test_our_operators_are_registered(tmp_path):
     with finn.session(tmp_path / "work"):
         from finn.custom_op.fpgadataflow.rtl import custom_op
 
-        assert {"HwfXnorMVAU_rtl", "HwfMaxPool_rtl"} <= custom_op.keys()
+        assert {"HwfXnorMVAU_rtl", "HwfPool_rtl"} <= custom_op.keys()
 
 
 def test_missing_finn_says_how_to_install(tmp_path, monkeypatch):

@@ -12,7 +12,6 @@ from hwflow.simulate.toolchain import find_verilator
 MODULES = {
     "hwf_popcount": ("hwf_popcount",),
     "hwf_xnor_mvau": ("hwf_popcount", "hwf_xnor_mvau"),
-    "hwf_pool_max": ("hwf_pool_max",),
 }
 CASES = [
     ("hwf_popcount", {"Width": 1, "Latency": 1}),
@@ -21,8 +20,6 @@ CASES = [
     ("hwf_xnor_mvau", {"MW": 288, "MH": 32, "SIMD": 32, "PE": 4, "UseThreshold": 1}),
     ("hwf_xnor_mvau", {"MW": 4, "MH": 1, "SIMD": 1, "PE": 1}),
     ("hwf_xnor_mvau", {"MW": 4, "MH": 3, "SIMD": 4, "PE": 1}),
-    ("hwf_pool_max", {"Height": 5, "Width": 7, "K": 3, "Folds": 2, "Lanes": 4, "Bits": 8}),
-    ("hwf_pool_max", {"Height": 1, "Width": 1, "K": 1}),
 ]
 IDS = [f"{top}-{'-'.join(map(str, values.values()))}" for top, values in CASES]
 
@@ -43,7 +40,6 @@ def test_lint(top, parameters):
         ("hwf_popcount", {"Width": 9, "Latency": 5}),
         ("hwf_xnor_mvau", {"MW": 10, "SIMD": 4}),
         ("hwf_xnor_mvau", {"MH": 10, "PE": 4}),
-        ("hwf_pool_max", {"K": 5}),
     ],
 )
 def test_wrong_parameters_stop_elaboration(top, parameters):

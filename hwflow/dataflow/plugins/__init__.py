@@ -4,14 +4,12 @@ from hwflow.dataflow.plugins.add import HwfAdd_rtl
 from hwflow.dataflow.plugins.dup import HwfDup_rtl
 from hwflow.dataflow.plugins.pad import HwfPad_rtl
 from hwflow.dataflow.plugins.pool import HwfPool_rtl
-from hwflow.dataflow.plugins.pool_max import HwfMaxPool_rtl
 from hwflow.dataflow.plugins.requant import HwfRequant_rtl
 from hwflow.dataflow.plugins.xnor_mvau import HwfXnorMVAU_rtl
 
 __all__ = [
     "HwfAdd_rtl",
     "HwfDup_rtl",
-    "HwfMaxPool_rtl",
     "HwfPad_rtl",
     "HwfPool_rtl",
     "HwfRequant_rtl",

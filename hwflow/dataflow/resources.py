@@ -1,0 +1,80 @@
+"""LUTs, DSPs and block RAMs of a folded stage, roughly: good enough to choose a target by.
+
+Constants are rounded from yosys' estimates on xc7 (``finn_dsp_luts`` and the like in the modules
+that use them); a synthesis run gives the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+from hwflow.cost.luts import lut_lane_cost
+from hwflow.dataflow.parts import Resources
+from hwflow.dataflow.units import Placement, bits_of
+
+Model = Any
+
+# A row of lanes: accumulator, comparator, output register. A layer: counters and handshake.
+ROW_LUTS, LAYER_LUTS = 24.0, 60.0
+XNOR_LANE_LUTS = 2.0
+# Memories: a LUT holds 64 bits as ROM or RAM; deeper than this they go into 36 Kbit blocks.
+LUT_BITS, BLOCK_BITS, BLOCK_DEPTH = 64, 36 * 1024, 64
+# Of a bit of stream: a width converter or FIFO behind each layer, and a comparing lane.
+STREAM_BIT_LUTS, COMPARE_BIT_LUTS = 2.0, 1.0
+REQUANT_LANE_LUTS = 120.0
+
+
+def estimate(model: Model, placements: Sequence[Placement] = ()) -> Resources:
+    """Return what the folded ``model`` takes, with ``placements`` carried out."""
+    from qonnx.custom_op.registry import getCustomOp
+
+    total = Resources()
+    for node in model.graph.node:
+        total += layer_resources(getCustomOp(node))
+    for placement in placements:
+        total += Resources(luts=-placement.luts, dsps=placement.dsps)
+    return total
+
+
+def layer_resources(operator: Any) -> Resources:
+    """Return what one folded layer takes, with the converter and FIFO behind it."""
+    kind = operator.onnx_node.op_type
+    width = operator.get_outstream_width()
+    base = Resources(luts=LAYER_LUTS + STREAM_BIT_LUTS * width)
+    if kind in {"HwfXnorMVAU_rtl", "HwfMVAU_rtl"}:
+        return base + _matrix(operator, operator.get_nodeattr("MW") * operator.get_nodeattr("MH"))
+    if kind == "HwfVVAU_rtl":
+        weights = operator.get_nodeattr("Channels") * operator.get_nodeattr("KernelSize")
+        return base + _matrix(operator, weights)
+    if kind == "ConvolutionInputGenerator_rtl":
+        depth = operator.get_buffer_depth()
+        return base + Resources(luts=operator.get_instream_width() * ceil(depth / LUT_BITS))
+    if kind == "Thresholding_rtl":
+        lanes, bits = operator.get_nodeattr("PE"), bits_of(operator.get_nodeattr("weightDataType"))
+        channels = operator.get_nodeattr("NumChannels")
+        levels = operator.get_output_datatype().bitwidth()
+        stored = channels * operator.get_nodeattr("numSteps") * bits
+        compare = 2 * COMPARE_BIT_LUTS * lanes * levels * bits
+        return base + Resources(luts=compare) + _memory(stored, channels // lanes)
+    if kind == "HwfRequant_rtl":
+        return base + Resources(luts=REQUANT_LANE_LUTS * operator.get_nodeattr("PE"))
+    return base + Resources(luts=COMPARE_BIT_LUTS * width)
+
+
+def _matrix(operator: Any, weights: int) -> Resources:
+    pe, simd = operator.get_nodeattr("PE"), operator.get_nodeattr("SIMD")
+    if operator.onnx_node.op_type == "HwfXnorMVAU_rtl":
+        bits, lane = 1, XNOR_LANE_LUTS
+    else:
+        bits = bits_of(operator.get_nodeattr("weightDataType"))
+        lane = lut_lane_cost(bits, bits_of(operator.get_nodeattr("inputDataType")))
+    compute = Resources(luts=lane * pe * simd + ROW_LUTS * pe)
+    return compute + _memory(weights * bits, weights // (pe * simd))
+
+
+def _memory(bits: int, depth: int) -> Resources:
+    if depth < BLOCK_DEPTH:
+        return Resources(luts=bits / LUT_BITS)
+    return Resources(brams=ceil(bits / BLOCK_BITS))
