@@ -11,6 +11,12 @@
 // Handshake: one enable freezes the pipeline; input ready is combinational in `m_axis_tready`.
 // MultiplierFile, BiasFile: $readmemh, one word per fold, lane-packed.
 `default_nettype none
+// No block RAM, in each tool's words: yosys maps "distributed" to memories that can be written only.
+`ifdef YOSYS
+`define HWF_LUT_ROM (* rom_style = "logic" *)
+`else
+`define HWF_LUT_ROM (* rom_style = "distributed" *)
+`endif
 
 module hwf_requant #(
     parameter int unsigned Folds = 1,
@@ -66,9 +72,9 @@ module hwf_requant #(
 
   // ---- Parameters of the fold --------------------------------------------------------------------
   logic [F_BITS-1:0] fold_q, bias_fold_q;
-  (* rom_style = "distributed" *)
+  `HWF_LUT_ROM
   logic [Lanes*MultiplierBits-1:0] multiplier_rom[Folds];
-  (* rom_style = "distributed" *)
+  `HWF_LUT_ROM
   logic [Lanes*BiasBits-1:0] bias_rom[Folds];
   initial $readmemh(MultiplierFile, multiplier_rom);
   initial $readmemh(BiasFile, bias_rom);
@@ -136,4 +142,5 @@ module hwf_requant #(
 
 endmodule
 
+`undef HWF_LUT_ROM
 `default_nettype wire
