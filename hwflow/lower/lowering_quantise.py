@@ -10,7 +10,7 @@ import numpy as np
 from hwflow.lower.builder import Bounds
 from hwflow.lower.context import Context, Mark, refuse
 from hwflow.lower.graph import Op
-from hwflow.lower.quantisers import Quantiser, quantiser
+from hwflow.lower.quantisers import Quantiser
 from hwflow.lower.stretch import Signs, Stretch
 from hwflow.lower.switching import COMPLETE, Function, directions, grid, switch_points
 from hwflow.lower.value import Value, per_channel
@@ -25,7 +25,7 @@ def quantise(context: Context, op: Op) -> Value:
         per_channel(op, value, context.constant(op, position))
         for position in range(1, len(op.inputs))
     )
-    made = quantiser(op, parameters, value.stretch.channels)
+    made = Quantiser(op, parameters, value.stretch.channels)
     step = _relabelled(context, value, made)
     if step is None:
         value = _thresholds(context, op, value, made)

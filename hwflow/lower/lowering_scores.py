@@ -9,7 +9,7 @@ import numpy as np
 from hwflow.lower.context import Context, refuse
 from hwflow.lower.graph import TAILS, Graph, Op
 from hwflow.lower.scores import SCORE_BITS, integer_scores
-from hwflow.lower.stretch import Step, Stretch
+from hwflow.lower.stretch import Float64s, Step, Stretch
 from hwflow.lower.value import Value
 
 
@@ -25,19 +25,20 @@ class Ending:
         return next(op for op in graph.ops if op.output == self.output)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ScoreTail:
-    """The file's tensor ``output`` is ``steps`` of scale · integer + offset of ``tensor``.
+    """The file's tensor ``output`` is ``sign`` · (``scale`` · integer + ``offset``) of ``tensor``.
 
-    Up to the rounding of a scale or bias per class. ``steps``: monotone functions alike for all
-    classes, which change no order and are left out.
+    Up to the rounding of a scale or bias per class to integers, at most ``rounding`` of an integer.
+    Behind it come only functions that change no order, or (``sign`` −1) turn it round.
     """
 
     output: str
     tensor: str
     scale: float
     offset: float
-    steps: tuple[Step, ...]
+    sign: int = 1
+    rounding: float = 0.0
 
 
 def strip_tail(graph: Graph) -> Ending:
@@ -76,7 +77,7 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     ``op`` makes the file's scores ``value``.
     """
     _check_vector(context, op, value)
-    stretch, dropped = _linear(op, value.stretch)
+    stretch, output, sign = _linear(context, op, value.stretch)
     scale, offset = _affine(op, stretch)
     falling = scale < 0
     tensor = value.tensor
@@ -86,8 +87,9 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     if (scale == scale[0]).all() and scale[0] > 0 and (offset == offset[0]).all():
         tensor, shift = _signed(context, tensor)
         common = float(scale[0])
-        return ScoreTail(op.output, tensor, common, float(offset[0]) + common * shift, dropped)
-    whole = integer_scores(scale, offset, context.builder.bounds(tensor))
+        return ScoreTail(output, tensor, common, float(offset[0]) + common * shift, sign)
+    bounds = context.builder.bounds(tensor)
+    whole = integer_scores(scale, offset, bounds)
     if whole is None:
         refuse(
             op,
@@ -99,7 +101,10 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     middle = int(whole.offset.min() + whole.offset.max()) // 2
     tensor = context.builder.affine(op.name, tensor, whole.multiplier, whole.offset - middle)
     tensor, _ = _signed(context, tensor)
-    return ScoreTail(op.output, tensor, whole.scale, whole.scale * middle, dropped)
+    errors = np.abs(whole.multiplier * whole.scale - scale) * np.maximum(-bounds.lows, bounds.highs)
+    errors += np.abs(whole.offset * whole.scale - offset)
+    rounding = float(errors.max()) / whole.scale
+    return ScoreTail(output, tensor, whole.scale, whole.scale * middle, sign, rounding)
 
 
 def _check_vector(context: Context, op: Op, value: Value) -> None:
@@ -122,7 +127,7 @@ def _signed(context: Context, tensor: str) -> tuple[str, int]:
     return name, shift
 
 
-def _affine(op: Op, stretch: Stretch) -> tuple[np.ndarray, np.ndarray]:
+def _affine(op: Op, stretch: Stretch) -> tuple[Float64s, Float64s]:
     result = stretch.affine()
     assert result is not None, op.name
     if not (np.isfinite(result[0]).all() and np.isfinite(result[1]).all()):
@@ -130,12 +135,15 @@ def _affine(op: Op, stretch: Stretch) -> tuple[np.ndarray, np.ndarray]:
     return result
 
 
-def _linear(op: Op, stretch: Stretch) -> tuple[Stretch, tuple[Step, ...]]:
-    """Return the affine part of ``stretch``, and the monotone rest that changes no order."""
-    steps, falls = list(stretch.steps), False
-    dropped: list[Step] = []
+def _linear(context: Context, op: Op, stretch: Stretch) -> tuple[Stretch, str, int]:
+    """Return the affine part of ``stretch``, the file's tensor that it ends in, and a sign.
+
+    The sign is −1 where the monotone rest turns the order round, and the affine part with it.
+    """
+    producers = {made.name: made for made in context.graph.ops}
+    output, sign = op.output, 1
     while stretch.affine() is None:
-        step = steps.pop()
+        step = stretch.steps[-1]
         if not step.strict:
             refuse(
                 op,
@@ -143,10 +151,11 @@ def _linear(op: Op, stretch: Stretch) -> tuple[Stretch, tuple[Step, ...]]:
                 "treats classes differently; end the network in front of it, or quantise behind it",
             )
         curve = step.affine()
-        falls ^= curve is not None and bool(np.all(curve[0] < 0))
-        dropped.insert(0, step)
-        stretch = replace(stretch, steps=tuple(steps))
-    if falls:
-        negation = Step("Neg", op.name)
-        stretch, dropped = stretch.then(negation), [negation, *dropped]
-    return stretch, tuple(dropped)
+        if curve is not None and np.all(curve[0] < 0):
+            sign = -sign
+        made = producers[step.node]
+        output = next(name for name in made.inputs if isinstance(context.get(name), Value))
+        stretch = replace(stretch, steps=stretch.steps[:-1])
+    if sign < 0:
+        stretch = stretch.then(Step("Neg", op.name))
+    return stretch, output, sign

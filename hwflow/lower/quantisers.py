@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Op
@@ -30,19 +29,48 @@ ROUNDING: Mapping[str, Callable[[Floats], Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class Quantiser:
-    """real = scale · code + offset, both (C,); ``bipolar``: the codes are −1 and +1 alone.
+    """The quantiser ``op`` of a tensor of ``channels``; real = scale · code + offset, both (C,).
 
-    ``rounded``: from values (C, N) to codes (C, N) as floats, in the precision of the values.
+    ``parameters``: the operator's inputs after the first, float32, each () or (C,).
     """
 
-    node: str
-    bipolar: bool
-    scale: Float64s
-    offset: Float64s
-    rounded: Callable[[Floats], Floats]
+    op: Op
+    parameters: tuple[Float32s, ...]
+    channels: int
+
+    @property
+    def bipolar(self) -> bool:
+        """Whether the codes are −1 and +1 alone."""
+        if self.op.kind == "Quant":
+            return bool(self.op.attributes["signed"]) and float(self.parameters[2].max()) == 1
+        return self.op.kind == "BipolarQuant"
+
+    @property
+    def scale(self) -> Float64s:
+        """Difference of the reals of neighbouring codes (C,)."""
+        second = self.op.kind == "Trunc" and not _first_trunc(self.parameters)
+        scale = self.parameters[3 if second else 0]
+        return np.broadcast_to(scale, self.channels).astype(np.float64)
+
+    @property
+    def offset(self) -> Float64s:
+        """Real of code 0 (C,)."""
+        if self.op.kind == "BipolarQuant":
+            return np.zeros(self.channels)
+        zero_point = self.parameters[1].astype(np.float64)
+        if self.op.kind == "Trunc" and not _first_trunc(self.parameters):
+            zero_point = zero_point / _shift(self.op, self.parameters)
+        return -self.scale * zero_point
+
+    def take(self, channels: IntArray) -> Quantiser:
+        """Return the quantiser of a tensor whose channel k was channel ``channels[k]``."""
+        parameters = tuple(
+            values[channels] if values.ndim else values for values in self.parameters
+        )
+        return Quantiser(self.op, parameters, len(channels))
 
     def codes(self, values: Floats) -> IntArray:
-        """Return the integer codes of ``values`` (C, N).
+        """Return the integer codes of ``values`` (C, N), computed in their precision.
 
         Raises:
             UnsupportedModelError: if a value is not a number.
@@ -51,20 +79,16 @@ class Quantiser:
             raise UnsupportedModelError(
                 "the operators in front of it give NaN for integers within reach; take out what "
                 "divides by zero or takes the root or logarithm of a negative number",
-                node=self.node,
+                node=self.op.name,
             )
+        columns = tuple(
+            column.astype(values.dtype)[:, np.newaxis]
+            if column.ndim
+            else column.astype(values.dtype)
+            for column in self.parameters
+        )
         with np.errstate(all="ignore"):
-            return cast(IntArray, self.rounded(values).astype(np.int64))
-
-
-def quantiser(op: Op, parameters: tuple[Float32s, ...], channels: int) -> Quantiser:
-    """Return the quantiser ``op`` of a tensor of ``channels``.
-
-    ``parameters``: the operator's inputs after the first, float32, each () or (C,).
-    """
-    if op.kind == "BipolarQuant":
-        return _bipolar(op, parameters[0], channels)
-    return (_uniform if op.kind == "Quant" else _truncation)(op, parameters, channels)
+            return cast(IntArray, _CODES[self.op.kind](self.op, values, columns).astype(np.int64))
 
 
 def constant_codes(op: Op, values: Float32s, parameters: tuple[Float32s, ...]) -> IntArray:
@@ -74,7 +98,7 @@ def constant_codes(op: Op, values: Float32s, parameters: tuple[Float32s, ...]) -
     scale, zero_point, bits = parameters
     codes = _round(op, values / scale + zero_point, float(bits.ravel()[0]))
     shifted = codes - zero_point
-    integers = np.rint(shifted).astype(np.int64)
+    integers: IntArray = np.rint(shifted).astype(np.int64)
     if not np.array_equal(integers, shifted):
         raise UnsupportedModelError(
             "the zero point is not an integer; quantise with an integer zero point", node=op.name
@@ -82,23 +106,13 @@ def constant_codes(op: Op, values: Float32s, parameters: tuple[Float32s, ...]) -
     return integers
 
 
-def _bipolar(op: Op, scale: Float32s, channels: int) -> Quantiser:
-    def rounded(x: Floats) -> Floats:
-        return np.where(x >= 0, x.dtype.type(1), x.dtype.type(-1))
-
-    return Quantiser(op.name, True, _each(scale, channels), np.zeros(channels), rounded)
+def _bipolar(op: Op, x: Floats, parameters: tuple[Floats, ...]) -> Floats:
+    return np.where(x >= 0, x.dtype.type(1), x.dtype.type(-1))
 
 
-def _uniform(op: Op, parameters: tuple[Float32s, ...], channels: int) -> Quantiser:
-    scale, zero_point, bit_width = parameters
-    bits = float(_single(op, bit_width, "bit width"))
-
-    def rounded(x: Floats) -> Floats:
-        return _round(op, x / _column(scale, x) + _column(zero_point, x), bits)
-
-    scales = _each(scale, channels)
-    bipolar = bits == 1 and bool(op.attributes["signed"])
-    return Quantiser(op.name, bipolar, scales, -scales * zero_point, rounded)
+def _uniform(op: Op, x: Floats, parameters: tuple[Floats, ...]) -> Floats:
+    scale, zero_point, bits = parameters
+    return _round(op, x / scale + zero_point, float(_single(op, bits, "bit width")))
 
 
 def _round(op: Op, steps: Floats, bits: float) -> Floats:
@@ -119,27 +133,26 @@ def code_range(bits: float, *, signed: bool, narrow: bool) -> tuple[float, float
     return 0, 2**bits - 1 - narrow
 
 
-def _truncation(op: Op, parameters: tuple[Float32s, ...], channels: int) -> Quantiser:
+def _truncation(op: Op, x: Floats, parameters: tuple[Floats, ...]) -> Floats:
     """Return Trunc of opset 1 (5 inputs) or 2 (6 inputs), qonnx.custom_op.general.trunc."""
-    scale, zero_point, bits = parameters[:3]
-    output_bits = float(_single(op, parameters[-1], "output bit width"))
-    first = len(parameters) == 4
-    if first:
-        shift: Floats = np.exp2(_single(op, bits, "bit width") - output_bits)
-        output_scale, output_zero = _each(scale, channels), _each(zero_point, channels)
-    else:
-        shift = np.exp2(np.round(np.log2(parameters[3] / scale)))
-        output_scale = _each(parameters[3], channels)
-        output_zero = _each(zero_point, channels) / shift
+    y = np.round(x / parameters[0] + parameters[1]) / _shift(op, parameters)
+    if not _first_trunc(parameters):
+        signed, narrow = bool(op.attributes["signed"]), bool(op.attributes["narrow"])
+        bits = float(_single(op, parameters[4], "output bit width"))
+        y = np.clip(y, *code_range(bits, signed=signed, narrow=narrow))
+    return cast(Floats, _rounding(op)(y.astype(x.dtype, copy=False)))
 
-    def rounded(x: Floats) -> Floats:
-        y = np.round(x / _column(scale, x) + _column(zero_point, x)) / _column(shift, x)
-        if not first:
-            signed, narrow = bool(op.attributes["signed"]), bool(op.attributes["narrow"])
-            y = np.clip(y, *code_range(output_bits, signed=signed, narrow=narrow))
-        return cast(Floats, _rounding(op)(y))
 
-    return Quantiser(op.name, False, output_scale, -output_scale * output_zero, rounded)
+def _first_trunc(parameters: tuple[Floats, ...]) -> bool:
+    return len(parameters) == 4
+
+
+def _shift(op: Op, parameters: tuple[Floats, ...]) -> Floats:
+    """Return the power of two that Trunc divides codes by."""
+    if _first_trunc(parameters):
+        bits, output_bits = (_single(op, values, "bit width") for values in parameters[2:4])
+        return np.exp2(bits - output_bits)
+    return cast(Floats, np.exp2(np.round(np.log2(parameters[3] / parameters[0]))))
 
 
 def _rounding(op: Op) -> Callable[[Floats], Any]:
@@ -151,19 +164,17 @@ def _rounding(op: Op) -> Callable[[Floats], Any]:
     return ROUNDING[mode]
 
 
-def _single(op: Op, values: Float32s, what: str) -> np.float32:
+def _single(op: Op, values: Floats, what: str) -> Floats:
     if np.unique(values).size != 1:
         raise UnsupportedModelError(
             f"the {what} differs between channels; quantise the tensor with one {what}",
             node=op.name,
         )
-    return np.float32(values.ravel()[0])
+    return values.reshape(-1)[:1].reshape(())
 
 
-def _each(values: Floats, channels: int) -> Float64s:
-    return np.broadcast_to(values, channels).astype(np.float64)
-
-
-def _column(values: Floats, x: Floats) -> NDArray[Any]:
-    column = np.asarray(values).astype(x.dtype)
-    return column[:, np.newaxis] if column.ndim else column
+_CODES: dict[str, Callable[[Op, Floats, tuple[Floats, ...]], Floats]] = {
+    "Quant": _uniform,
+    "BipolarQuant": _bipolar,
+    "Trunc": _truncation,
+}
