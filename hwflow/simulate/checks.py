@@ -22,8 +22,8 @@ RESULT_LABELS = ("label", "exit stage", "margin", "flags")
 class Golden:
     """A bundle's golden frames and what has to come out.
 
-    ``frames`` (N, H, W, C) uint8; ``label`` (N,) ground truth, if known; ``scores[k]``
-    (N, classes); ``expected`` (N, 3): label, exit stage and margin of the cascade at ``thresholds``.
+    ``frames`` (N, H, W, C) uint8; ``label`` (N,) ground truth, if known; ``scores[k]`` (N,
+    classes); ``expected`` (N, 3): label, exit stage and margin of the cascade at ``thresholds``.
     """
 
     frames: NDArray[np.uint8]
