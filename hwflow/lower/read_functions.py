@@ -55,10 +55,15 @@ def on_elements(
     kind: str,
     attributes: dict[str, Attribute],
     parameters: tuple[str, ...] = (),
+    name: str | None = None,
 ) -> View:
-    """Write an operator on each element of a view's tensor; return its output, seen the same."""
+    """Write an operator on each element of a view's tensor; return its output, seen the same.
+
+    ``name``: what the output is called, unless as in the file.
+    """
     inputs = (view.tensor, *parameters)
-    output = ctx.draft.emit(node, kind, inputs, ctx.draft.shapes[view.tensor], attributes)
+    shape = ctx.draft.shapes[view.tensor]
+    output = ctx.draft.emit(node, kind, inputs, shape, attributes, name=name)
     return replace(view, tensor=output)
 
 

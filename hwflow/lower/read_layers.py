@@ -203,6 +203,7 @@ def _conv(ctx: Context, node: Node) -> Value:
         (where.tensor, ctx.draft.weights(node, weights)),
         (1, shape[0], *spans.size),
         {**spans.attributes(), "group": group},
+        name=_product_name(ctx, node),
     )
     return _biased(ctx, node, where.view(ctx, output), 2)
 
@@ -220,11 +221,17 @@ def _pointwise(
         "MatMul",
         (as_vector(ctx, node, view), ctx.draft.weights(node, _permuted(matrix, (1, 0)))),
         (1, shape[0]),
+        name=_product_name(ctx, node),
     )
     logical = (1, shape[0], *(1,) * (len(view.shape) - 2))
     return _biased(
         ctx, node, replace(plain(ctx, output), shape=logical, axes=unit_free(logical)), 2
     )
+
+
+def _product_name(ctx: Context, node: Node) -> str:
+    """Return what the product is called; the sum with the bias keeps the name of the file."""
+    return node.outputs[0] if ctx.optional(node, 2) is None else f"{node.outputs[0]}.product"
 
 
 def _biased(ctx: Context, node: Node, view: View, position: int) -> View:
@@ -274,9 +281,17 @@ def _matmul(ctx: Context, node: Node) -> Value:
 
 
 def matrix_product(
-    ctx: Context, node: Node, view: View, weights: Constant | Quantised, shape: Shape
+    ctx: Context,
+    node: Node,
+    view: View,
+    weights: Constant | Quantised,
+    shape: Shape,
+    name: str | None = None,
 ) -> View:
-    """Return the view, its last axis as vectors, times weights of ``shape`` (K, M)."""
+    """Return the view, its last axis as vectors, times weights of ``shape`` (K, M).
+
+    ``name``: what the product is called, unless as in the file.
+    """
     if len(shape) != 2 or not view.shape or shape[0] != view.shape[-1]:
         node.refuse(f"weights of shape {shape} do not fit an input of shape {view.shape}")
     last = len(view.shape) - 1
@@ -284,7 +299,7 @@ def matrix_product(
     if view.wide in {(), (last,)}:
         vector = as_vector(ctx, node, view)
         output = ctx.draft.emit(
-            node, "MatMul", (vector, ctx.draft.weights(node, weights)), (1, shape[1])
+            node, "MatMul", (vector, ctx.draft.weights(node, weights)), (1, shape[1]), name=name
         )
         axes = tuple(1 if size > 1 else None for size in logical)
         return View(output, logical, axes)
@@ -330,8 +345,9 @@ def _gemm(ctx: Context, node: Node) -> Value:
         weights = _permuted(weights, (1, 0))
     if view.shape[0] != 1:
         node.refuse(f"its input has the shape {view.shape}; expected one vector (1, K)")
-    view = matrix_product(ctx, node, view, weights, shape_of(weights))
     alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
+    name = _product_name(ctx, node) if alpha == 1 else f"{node.outputs[0]}.product"
+    view = matrix_product(ctx, node, view, weights, shape_of(weights), name)
     if alpha != 1:
         factor = Constant(np.asarray(alpha, np.float32), f"{node.name}.alpha")
         view = add_constant(ctx, node, view, "Mul", factor)
@@ -355,6 +371,9 @@ def _pool(ctx: Context, node: Node) -> Value:
         if node.integer("storage_order", 0):
             node.refuse("storage_order 1 is not supported")
     else:
+        if spans.dilations != (1, 1):
+            node.refuse(f"dilations {spans.dilations} are not supported")
+        del attributes["dilations"]
         include = node.integer("count_include_pad", 0)
         if include and node.integer("ceil_mode", 0) and any(spans.pads):
             node.refuse("ceil_mode with count_include_pad is not supported; pad explicitly")

@@ -158,16 +158,18 @@ def _quantised_constant(node: Node, values: NDArray[Any], kind: _Kind, name: str
     )
 
 
-def _quantised_view(ctx: Context, node: Node, view: View, kind: _Kind) -> View:
+def _quantised_view(
+    ctx: Context, node: Node, view: View, kind: _Kind, name: str | None = None
+) -> View:
     view, scale = aligned(ctx, node, view, kind.scale)
     scales = ctx.draft.store(node, scale, f"{node.name}.scale")
     if kind.signed and kind.bits == 1:
-        return on_elements(ctx, node, view, "BipolarQuant", {}, (scales,))
+        return on_elements(ctx, node, view, "BipolarQuant", {}, (scales,), name)
     view, zero = aligned(ctx, node, view, kind.zero_point)
     zeros = ctx.draft.store(node, zero, f"{node.name}.zero_point")
     bits = ctx.draft.store(node, np.asarray(kind.bits), f"{node.name}.bits")
     attributes = quant_attributes(kind.signed, kind.narrow, kind.rounding)
-    return on_elements(ctx, node, view, "Quant", attributes, (scales, zeros, bits))
+    return on_elements(ctx, node, view, "Quant", attributes, (scales, zeros, bits), name)
 
 
 @reads_quantiser("Trunc")
@@ -296,12 +298,13 @@ def quantised_view(
             "min": float(np.float32(least) * factor),
             "max": float(np.float32(most) * factor),
         }
-        view = on_elements(ctx, node, view, "Clip", limits)
+        view = on_elements(ctx, node, view, "Clip", limits, (), f"{node.outputs[0]}.clipped")
         signed = least < 0
         plain = signed, False, max((-least - 1).bit_length(), max(most, 0).bit_length()) + signed
     signed, narrow, bits = plain
     kind = _Kind(scale, np.zeros((), np.float32), max(bits, 1), signed, narrow, "ROUND")
-    view = _quantised_view(ctx, node, view, kind)
+    # Not the file's name: that of QuantizeLinear's output is the integers.
+    view = _quantised_view(ctx, node, view, kind, name=f"{node.outputs[0]}.values")
     return replace(view, integers=Integers(low, high, scale, zero_point, source))
 
 

@@ -199,8 +199,11 @@ class Draft:
         quantiser = value.node
         array = self.store(quantiser, value.array, value.name)
         scale = self.store(quantiser, value.scale, f"{value.name}.scale")
+        name = f"{value.name}.quantised"
         if value.bipolar:
-            return self.emit(quantiser, "BipolarQuant", (array, scale), value.array.shape)
+            return self.emit(
+                quantiser, "BipolarQuant", (array, scale), value.array.shape, name=name
+            )
         inputs = (
             array,
             scale,
@@ -208,7 +211,7 @@ class Draft:
             self.store(quantiser, np.asarray(value.bits), f"{value.name}.bits"),
         )
         attributes = quant_attributes(value.signed, value.narrow, value.rounding)
-        return self.emit(quantiser, "Quant", inputs, value.array.shape, attributes)
+        return self.emit(quantiser, "Quant", inputs, value.array.shape, attributes, name=name)
 
     def graph(self, name: str, source: str, output: str, *, channels_last: bool) -> Graph:
         """Return the operators that ``output`` depends on as the finished normal form."""
