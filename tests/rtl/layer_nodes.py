@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +81,13 @@ def lint(top: str, sources: Sequence[Path]) -> str:
     return run.stderr if run.returncode else ""
 
 
-def run_layers(layers: Sequence[Layer], folder: Path) -> None:
-    """Lint each of ``layers``, then run all in one build, idle × stall, against their execution."""
+def run_layers(
+    layers: Sequence[Layer], folder: Path, *, mutation: tuple[str, str] | None = None
+) -> None:
+    """Lint each of ``layers``, then run all in one build, idle × stall, against their execution.
+
+    ``mutation``: text in a source to be replaced, and by what, before the build.
+    """
     random = np.random.default_rng(SEED)
     build = folder / "build"
     sources: dict[Path, None] = {}
@@ -111,15 +116,26 @@ def run_layers(layers: Sequence[Layer], folder: Path) -> None:
     body = "\n".join(instances)
     bench = build / "tb.sv"
     bench.write_text(f"module tb (\n{header}\n);\n{body}\nendmodule\n", encoding="utf-8")
+    paths = list(sources) if mutation is None else _mutated(sources, mutation, folder)
     (build / "layers.json").write_text(json.dumps(cases), encoding="utf-8")
     run_cocotb(
         "tb",
-        sources=[*sources, bench],
+        sources=[*paths, bench],
         test_module="bench_layers",
         build_dir=build,
         python_path=[SIM / "common", SIM / "layers"],
         env={"HWF_LAYERS": str(build / "layers.json"), "HWF_SEED": str(SEED)},
     )
+
+
+def _mutated(sources: Iterable[Path], mutation: tuple[str, str], folder: Path) -> list[Path]:
+    """Copy ``sources`` to ``folder`` with the one place of the mutation changed."""
+    old, new = mutation
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sources}
+    assert sum(text.count(old) for text in texts.values()) == 1, old
+    for name, text in texts.items():
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+    return [folder / name for name in texts]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,11 @@ from hwflow.simulate.toolchain import find_verilator
 MODULES = {
     "hwf_popcount": ("hwf_popcount",),
     "hwf_xnor_mvau": ("hwf_popcount", "hwf_xnor_mvau"),
+    "hwf_pad": ("hwf_pad",),
+    "hwf_pool": ("hwf_pool",),
+    "hwf_add": ("hwf_add",),
+    "hwf_dup": ("hwf_dup",),
+    "hwf_requant": ("hwf_requant",),
 }
 CASES = [
     ("hwf_popcount", {"Width": 1, "Latency": 1}),
@@ -20,6 +25,16 @@ CASES = [
     ("hwf_xnor_mvau", {"MW": 288, "MH": 32, "SIMD": 32, "PE": 4, "UseThreshold": 1}),
     ("hwf_xnor_mvau", {"MW": 4, "MH": 1, "SIMD": 1, "PE": 1}),
     ("hwf_xnor_mvau", {"MW": 4, "MH": 3, "SIMD": 4, "PE": 1}),
+    ("hwf_pad", {"Top": 0, "Left": 0, "Bottom": 0, "Right": 0, "Height": 1, "Width": 1}),
+    ("hwf_pad", {"Left": 2, "Bottom": 3, "Folds": 3, "Lanes": 2, "Bits": 7, "Value": -3}),
+    ("hwf_pool", {"Height": 5, "Width": 7, "Folds": 2, "Lanes": 4, "InBits": 8, "OutBits": 8}),
+    ("hwf_pool", {"Height": 1, "Width": 1, "KernelH": 1, "KernelW": 1, "Sum": 1, "OutBits": 9}),
+    ("hwf_pool", {"KernelW": 3, "Sum": 1, "Signed": 1, "InBits": 4, "OutBits": 8}),
+    ("hwf_add", {"Signed0": 1, "Signed1": 1, "InBits1": 7, "OutBits": 12, "Factor0": -5}),
+    ("hwf_dup", {"Outputs": 1}),
+    ("hwf_dup", {"Outputs": 5, "DataBits": 1}),
+    ("hwf_requant", {"Folds": 5, "Lanes": 3, "InSigned": 0, "MultiplierBits": 25, "Shift": 30}),
+    ("hwf_requant", {"InBits": 1, "MultiplierBits": 1, "BiasBits": 1, "Shift": 0, "OutBits": 9}),
 ]
 IDS = [f"{top}-{'-'.join(map(str, values.values()))}" for top, values in CASES]
 
@@ -40,6 +55,12 @@ def test_lint(top, parameters):
         ("hwf_popcount", {"Width": 9, "Latency": 5}),
         ("hwf_xnor_mvau", {"MW": 10, "SIMD": 4}),
         ("hwf_xnor_mvau", {"MH": 10, "PE": 4}),
+        ("hwf_pad", {"Width": 0}),
+        ("hwf_pool", {"KernelH": 5}),
+        ("hwf_pool", {"OutBits": 2}),
+        ("hwf_add", {"Factor1": 0}),
+        ("hwf_dup", {"Outputs": 0}),
+        ("hwf_requant", {"OutBits": 7}),
     ],
 )
 def test_wrong_parameters_stop_elaboration(top, parameters):

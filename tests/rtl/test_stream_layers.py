@@ -94,6 +94,25 @@ def test_layers(tmp_path, layers):
     run_layers(layers, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("layer", "old", "new"),
+    [
+        # Padding of the next frame comes out unasked.
+        (MAPS[0], "!(covered || first)", "!covered"),
+        (MAPS[7], "$signed(now) > $signed(old)", "now > old"),
+        # Taken without the other: beats are lost, or paired wrongly.
+        (VECTORS[1], "s_axis_1_tready = en && s_axis_0_tvalid", "s_axis_1_tready = en"),
+        (VECTORS[5], "m_axis_tvalid = {Outputs{s_axis_tvalid}} & ~done_q", "m_axis_tvalid = '1"),
+        (VECTORS[7], "bias_fold_q <= fold_q", "bias_fold_q <= '0"),
+    ],
+    ids=lambda value: value.op if isinstance(value, Layer) else "",
+)
+def test_a_changed_unit_fails(tmp_path, layer, old, new):
+    with pytest.raises((SystemExit, AssertionError)):
+        run_layers([layer], tmp_path, mutation=(old, new))
+    assert (tmp_path / "build" / "results.xml").is_file()  # it was built and ran
+
+
 sizes = st.integers(1, 5)
 short = st.integers(0, 2)
 

@@ -36,7 +36,8 @@ def test_gearbox(tmp_path, frame, wide, out):
 
 
 @pytest.mark.parametrize(
-    ("classes", "lanes", "bits"), [(10, 1, 9), (10, 2, 16), (10, 4, 8), (10, 10, 20), (2, 3, 32)]
+    ("classes", "lanes", "bits"),
+    [(10, 1, 9), (10, 2, 16), (10, 4, 8), (10, 10, 20), (2, 3, 32), (35, 7, 32), (17, 16, 2)],
 )
 def test_top2(tmp_path, classes, lanes, bits):
     values = {"Classes": classes, "Lanes": lanes, "ScoreBits": bits}
