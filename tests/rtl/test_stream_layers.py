@@ -94,6 +94,12 @@ def test_layers(tmp_path, layers):
     run_layers(layers, tmp_path)
 
 
+@pytest.mark.synth
+def test_yosys_reads_the_layers_as_verilator_does(tmp_path):
+    """Sign extension by casts, signed comparisons and shifts are where readers may differ."""
+    run_layers([*MAPS, *VECTORS], tmp_path, through_yosys=True)
+
+
 @pytest.mark.parametrize(
     ("layer", "old", "new"),
     [
