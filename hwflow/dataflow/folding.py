@@ -15,6 +15,7 @@ from typing import Any
 from hwflow.cost.luts import lut_lane_cost
 from hwflow.dataflow.parts import Resources
 from hwflow.dataflow.resources import estimate
+from hwflow.dataflow.streams import WINDOW
 from hwflow.dataflow.units import bits_of, choose
 from hwflow.errors import ConfigError
 
@@ -149,10 +150,7 @@ def _fold_window(operator: Any, target: int, lanes: int) -> None:
 
 def _fold_depthwise(operator: Any, target: int, lanes: int, producer: Any) -> None:
     """A depthwise unit behind a window takes its lanes, which set the order of the stream."""
-    windowed = (
-        producer is not None and producer.onnx_node.op_type == "ConvolutionInputGenerator_rtl"
-    )
-    if not windowed:
+    if producer is None or producer.onnx_node.op_type != WINDOW:
         _fold_channels(operator, target, lanes)
         return
     simd = producer.get_nodeattr("SIMD")
@@ -213,7 +211,7 @@ def _expensive(operator: Any) -> bool:
 
 
 _CHOOSERS: dict[str, Callable[[Any, int, int], None]] = {
-    "ConvolutionInputGenerator_rtl": _fold_window,
+    WINDOW: _fold_window,
     "HwfMVAU_rtl": _fold_matrix,
     "HwfXnorMVAU_rtl": _fold_matrix,
     "Thresholding_rtl": _fold_channels,

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def load_network(path: Path) -> Network:
             score_scale=header["score_scale"],
             score_offset=header["score_offset"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, BadZipFile, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path}: not a network that hwflow wrote ({error}); run `hwflow build` again"
         ) from error

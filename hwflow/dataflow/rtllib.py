@@ -48,6 +48,13 @@ EDITS: tuple[Edit, ...] = (
         "typedef struct packed {",
         "Verilator evaluates constant functions over packed structs only",
     ),
+    Edit(
+        "mvu/mvu_vvu_axi.sv",
+        "/* else */    3 + $clog2(SIMD+1) + (SIMD == 1);",
+        "/* else */    5 + $clog2(SIMD) + (SIMD == 1);",
+        "mvu.sv is one less deep and the lock takes a clock: with a result a clock (SIMD = MW) the "
+        "output queue overflows under back-pressure",
+    ),
 )
 
 

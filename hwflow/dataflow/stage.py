@@ -91,7 +91,7 @@ class Stage:
 
 
 def convert(network: Network, config: StageConfig, graphs: Path) -> Model:
-    """Return the hardware graph of ``network``; keep it and the graph after each step in ``graphs``.
+    """Return the hardware graph of ``network``, saving the graph after each step in ``graphs``.
 
     Must run inside ``hwflow.dataflow.finn.session``.
 
@@ -119,7 +119,8 @@ def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn)
 
     model = convert(network, config, folder / GRAPHS / config.name)
     hardware = describe(model, config.name)
-    model = model.transform(PrepareIP(config.part, config.clk_period_ns))
+    # Applied without ``transform``, which copies the model and sorts its nodes anew.
+    model, _ = PrepareIP(config.part, config.clk_period_ns).apply(model)
     return Stage(hardware, stitch(model, config.name, folder, finn.rtllib))
 
 

@@ -1,0 +1,92 @@
+"""Stages in RTL, node by node: equal on every beat, and a flipped bit is found and named."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from dataflow.integer_nets import NETWORKS, random_frames, write_stage
+
+from hwflow.dataflow.network_file import load_network
+from hwflow.errors import VerificationError
+from hwflow.simulate.accelerator import load_accelerator
+from hwflow.simulate.library import Pauses
+from hwflow.simulate.nodes import verify_nodes, verify_scores
+from hwflow.simulate.stage import run_stage
+
+pytestmark = [pytest.mark.finn, pytest.mark.sim]
+
+# Cycles per frame that fold each network differently from the automatic target.
+TARGETS = {
+    "binary": 150,
+    "residual": 3000,
+    "separable": 900,
+    "one-dimensional": 500,
+    "wide": 700,
+}
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    return write_stage(NETWORKS["binary"](), tmp_path_factory.mktemp("binary") / "a", target=150)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_beat_of_every_node_is_equal(tmp_path, name):
+    network = NETWORKS[name]()
+    folder = write_stage(network, tmp_path / "a", target=TARGETS[name])
+    frames = random_frames(network, 24)
+    links = verify_nodes(folder, frames[:3], seed=5)
+    design = load_accelerator(folder)
+    # The integer network, the input and each node; a duplicator has several outputs.
+    assert len(links) >= 2 + len(design.stages[0].layers)
+    assert all(link.compared > 0 and link.mismatches == 0 for link in links)
+    whole = verify_scores(folder, frames)
+    assert (whole.compared, whole.mismatches) == (len(frames) * network.classes, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_residual_block_never_deadlocks_and_keeps_pace(tmp_path, seed):
+    network = NETWORKS["residual"]()
+    folder = write_stage(network, tmp_path / "a", target=TARGETS["residual"])
+    frames = random_frames(network, 40)
+    stalls = Pauses(idle=0.3 * (seed % 2), stall=0.4, longest=3 + 200 * seed, seed=seed)
+    verify_scores(folder, frames, pauses=stalls)
+    bound = load_accelerator(folder).stages[0].ii_bound_cycles
+    interval = np.diff(run_stage(folder, 0, frames).out_cycle)[len(frames) // 2 :]
+    assert interval.max() <= 1.05 * bound
+
+
+def flipped(folder, pattern, target):
+    """A copy of ``folder`` with one bit of one memory word flipped; returns it and the node."""
+    copy = shutil.copytree(folder, target)
+    path = min((copy / "rtl").glob(pattern))
+    words = path.read_text().split()
+    words[0] = f"{int(words[0], 16) ^ 1:0{len(words[0])}x}"
+    path.write_text("\n".join(words) + "\n")
+    return copy, path.name
+
+
+@pytest.mark.parametrize("layer", ["conv2", "conv5", "threshold0"])
+def test_a_flipped_memory_bit_is_found_and_named(binary, tmp_path, layer):
+    copy, file = flipped(binary, f"stage0_{layer}_*.dat", tmp_path / "copy")
+    network = load_network(copy / "graphs" / "stage0" / "network.npz")
+    with pytest.raises(VerificationError, match=rf"node stage0_{layer}_\w+ .*frame \d+.*beat \d+"):
+        verify_nodes(copy, random_frames(network, 8))
+    assert layer in file
+
+
+def test_missing_beats_are_named(binary, tmp_path):
+    """A stage that stops is named by the first node that lacks beats."""
+    copy = shutil.copytree(binary, tmp_path / "copy")
+    top = copy / "rtl" / "stage0.v"
+    text = top.read_text()
+    broken = text.replace(
+        "assign stream0_tvalid = s_axis_0_tvalid;", "assign stream0_tvalid = 1'b0;"
+    )
+    assert broken != text
+    top.write_text(broken)
+    with pytest.raises(VerificationError, match=r"the input.*frame 0: .*nothing"):
+        verify_nodes(copy, random_frames(NETWORKS["binary"](), 1))
