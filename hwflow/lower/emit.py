@@ -36,9 +36,8 @@ def execute(
 def to_model(graph: Graph, *, batch: int, without: Collection[str] = ()) -> Any:
     """Return a qonnx ``ModelWrapper`` of ``graph`` for ``batch`` frames at once."""
     ops = [op for op in graph.ops if op.output not in without]
-    nodes, constants = [], dict(graph.constants)
-    for op in ops:
-        nodes.append(_node(op, constants))
+    constants = dict(graph.constants)
+    nodes = [_node(op, constants) for op in ops]
     computed = _computed(graph, ops)
     tensors = {
         name: helper.make_tensor_value_info(
@@ -73,7 +72,8 @@ def _computed(graph: Graph, ops: list[Op]) -> set[str]:
 
 
 def _node(op: Op, constants: dict[str, Float32s]) -> Any:
-    inputs, attributes = list(op.inputs), dict(op.attributes)
+    inputs: list[str] = list(op.inputs)
+    attributes: dict[str, Any] = dict(op.attributes)
     for name in _AS_INPUTS.get(op.kind, ()):
         key = f"{op.output}.{name}"
         value = attributes.pop(name)

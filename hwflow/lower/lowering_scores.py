@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from hwflow.lower.graph import TAILS, Graph, Op
 from hwflow.lower.scores import SCORE_BITS, integer_scores
 from hwflow.lower.stretch import Float64s, Step, Stretch
 from hwflow.lower.value import Value
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,17 +96,22 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     if whole is None:
         refuse(
             op,
-            f"no integer scores of at most {SCORE_BITS} bits have exactly the order of its real "
-            "scores, whose scale or bias differs between classes; use one scale for the whole "
-            "last layer (per-tensor weight scale, no per-class scale behind it)",
+            f"integer scores of at most {SCORE_BITS} bits would be coarser than its real scores, "
+            "whose scale or bias differs between classes; use one scale for the whole last layer "
+            "(per-tensor weight scale, no per-class scale behind it)",
+        )
+    if not whole.proven:
+        _log.warning(
+            "node %r: scores of %d bits cannot have the order of its real ones throughout, as each "
+            "class has its own scale: classes closer than one step of an accumulator may swap",
+            op.name,
+            SCORE_BITS,
         )
     # Offsets common to all classes change no order; without them the scores stay short.
     middle = int(whole.offset.min() + whole.offset.max()) // 2
     tensor = context.builder.affine(op.name, tensor, whole.multiplier, whole.offset - middle)
     tensor, _ = _signed(context, tensor)
-    errors = np.abs(whole.multiplier * whole.scale - scale) * np.maximum(-bounds.lows, bounds.highs)
-    errors += np.abs(whole.offset * whole.scale - offset)
-    rounding = float(errors.max()) / whole.scale
+    rounding = whole.rounding(scale, offset, bounds) / whole.scale
     return ScoreTail(output, tensor, whole.scale, whole.scale * middle, sign, rounding)
 
 

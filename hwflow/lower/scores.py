@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
@@ -16,6 +16,8 @@ from hwflow.lower.stretch import Float64s
 SCORE_BITS = 32
 # Pairs of integers that are compared at once when an order is proved.
 _PAIRS = 2**26
+# Multipliers of exact scores are preferred to rounded ones up to here.
+_SHORT_BITS = 16
 # Extra bits of an inexact bias, so that margins are right to a fraction of an accumulator step.
 _BIAS_BITS = 8
 
@@ -24,43 +26,60 @@ _BIAS_BITS = 8
 class IntegerScores:
     """score_c = ``multiplier``_c · accumulator_c + ``offset``_c; times ``scale`` it is the real.
 
-    Arrays (C,) int64. In steps of ``scale``, to rounding of each factor and offset.
+    Arrays (C,) int64. ``proven``: every two classes are in the order of the real numbers.
     """
 
     multiplier: IntArray
     offset: IntArray
     scale: float
+    proven: bool = False
+
+    def rounding(self, scale: Float64s, offset: Float64s, bounds: Bounds) -> float:
+        """Return how far a score may be from scale · a + offset for a within ``bounds``."""
+        reach = np.maximum(-bounds.lows, bounds.highs)
+        errors = np.abs(self.multiplier * self.scale - scale) * reach
+        return float((errors + np.abs(self.offset * self.scale - offset)).max())
 
 
 def integer_scores(scale: Float64s, offset: Float64s, bounds: Bounds) -> IntegerScores | None:
-    """Return integers in the same order as scale · a + offset (C,), for all a within ``bounds``.
+    """Return integers in the order of scale · a + offset (C,), for all a within ``bounds``.
 
-    ``scale`` is not negative. The order of every two classes, equality included, is that of the
-    real numbers wherever the accumulators can be. None: no such integers fit ``SCORE_BITS``.
+    ``scale`` is not negative. If integers of ``SCORE_BITS`` can have it, the order of every two
+    classes, equality included, is that of the real numbers. Scales that differ by no simple ratio
+    would need the sum of the bits of two accumulators and more; then scores are rounded as finely
+    as fits, if that is to less than half a step of any accumulator, so that only reals closer than
+    one step may change their order. None where not even that is possible.
     """
     scales, offsets = ([Fraction(float(v)) for v in values] for values in (scale, offset))
+    finest = None
     for candidate in _candidates(scales, offsets):
-        reach = _reach(candidate, bounds)
-        if reach < 2 ** (SCORE_BITS - 1) and _same_order(scales, offsets, candidate, bounds):
-            return candidate
-    return None
+        if _reach(candidate, bounds) >= 2 ** (SCORE_BITS - 1):
+            continue
+        if _same_order(scales, offsets, candidate, bounds):
+            return replace(candidate, proven=True)
+        if finest is None or candidate.scale < finest.scale:
+            finest = candidate
+    if finest is None or not (scale > 0).any():
+        return None
+    close = finest.rounding(scale, offset, bounds) <= scale[scale > 0].min() / 2
+    return finest if close else None
 
 
 def _candidates(scales: list[Fraction], offsets: list[Fraction]) -> Iterator[IntegerScores]:
-    """Yield exact integers, where these are short, then ever finer roundings."""
-    exact = _exact(scales, offsets)
-    if exact is not None:
+    """Yield exact integers where these are short, ever finer roundings, then other exact ones."""
+    exact, largest = _exact(scales, offsets), max(scales)
+    short = exact is not None and int(exact.multiplier.max()) < 2**_SHORT_BITS
+    if exact is not None and short:
         yield exact
-    largest = max(scales)
     if largest == 0:
         return
-    # With one scale for all, multipliers that are powers of two are exact.
+    # With one scale for all, multipliers that are powers of two are exact; then the bias alone is
+    # rounded, and finely enough for margins, where that fits.
     even = all(scale == largest for scale in scales)
-    for bits in range(_BIAS_BITS if even else 4, SCORE_BITS):
-        unit = largest / 2**bits
-        yield _rounded(scales, offsets, unit)
-    for bits in range(_BIAS_BITS if even else 0):
+    for bits in (*range(_BIAS_BITS, SCORE_BITS), *range(_BIAS_BITS if even else 0)):
         yield _rounded(scales, offsets, largest / 2**bits)
+    if exact is not None and not short:
+        yield exact
 
 
 def _rounded(scales: list[Fraction], offsets: list[Fraction], unit: Fraction) -> IntegerScores:
