@@ -18,7 +18,10 @@ Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 # The operators of the normal form. Attributes are as in ONNX opset 13 and qonnx.custom_op.general,
-# all written out (defaults included); padding is always explicit (``pads``, never ``auto_pad``).
+# all written out (defaults included); padding is always explicit (``pads``, never ``auto_pad``),
+# ``ceil_mode`` 0. Rounding modes are ROUND (half to even), CEIL, FLOOR, UP, DOWN, HALF_UP and
+# HALF_DOWN as qonnx defines them. Trunc has 5 inputs (first version) or 6 (second). TopK has one
+# output, told by its attribute ``output``: "values" or "indices"; ``k`` is an attribute.
 QUANTISERS = frozenset({"Quant", "BipolarQuant", "Trunc"})
 PRODUCTS = frozenset({"Conv", "MatMul"})  # MatMul: vector (1, K) × constant or quantised (K, M)
 POOLS = frozenset({"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"})
