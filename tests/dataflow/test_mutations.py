@@ -15,9 +15,9 @@ from hwflow.simulate.stage import run_stage
 pytestmark = [pytest.mark.finn, pytest.mark.sim]
 
 LINES = {
-    "xnor": ("hwf_xnor_mvau.sv", "assign agree = ~(", "assign agree = ("),
-    "threshold": ("hwf_xnor_mvau.sv", ">= threshold[", "> threshold["),
-    "triple": ("hwf_popcount.sv", "a ^ b ^ c}", "a ^ b}"),
+    "xnor": ("hwf_dot_lut.sv", "? ~(weight ^ act)", "? (weight ^ act)"),
+    "threshold": ("hwf_mac_core.sv", "(first ? init[", "(first ? ~init["),
+    "triple": ("hwf_popcount.sv", "a[g] ^ b[g] ^ c[g]}", "a[g] ^ b[g]}"),
     "maximum": ("hwf_pool_max.sv", "first || now > old", "first || now < old"),
 }
 
@@ -50,7 +50,7 @@ def test_broken_line_is_found(accelerator, frames, name):
     ("stage", "pattern"),
     [
         (0, "*HwfXnorMVAU*_weights.dat"),
-        (0, "*HwfXnorMVAU*_thresholds.dat"),
+        (0, "*HwfXnorMVAU*_init.dat"),
         (0, "*Thresholding*_threshs_0_0.dat"),
         (1, "*MVAU_rtl_0_weights.dat"),
         (1, "*Thresholding*_threshs_0_0.dat"),

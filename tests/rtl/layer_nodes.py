@@ -21,14 +21,30 @@ DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
 
 @dataclass(frozen=True)
+class Constants:
+    """What ``generate_hdl`` asks of a model."""
+
+    arrays: Mapping[str, np.ndarray]
+
+    def get_initializer(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One node: the operator's name and its attributes."""
+    """One node: the operator's name, its attributes, and its weights and thresholds."""
 
     op: str
     attributes: Mapping[str, object]
+    constants: Sequence[np.ndarray] = ()
 
     def __str__(self) -> str:
         return f"{self.op} {dict(self.attributes)}"
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The constants by the names of their inputs."""
+        return {f"c{k}": array.astype(np.float32) for k, array in enumerate(self.constants)}
 
 
 def operator(layer: Layer, name: str, folder: Path):
@@ -38,7 +54,7 @@ def operator(layer: Layer, name: str, folder: Path):
     from hwflow.dataflow import plugins
 
     attributes = {**layer.attributes, "code_gen_dir_ipgen": str(folder)}
-    inputs = ["a", "b"] if layer.op == "HwfAdd_rtl" else ["a"]
+    inputs = [*(["a", "b"] if layer.op == "HwfAdd_rtl" else ["a"]), *layer.parameters]
     outputs = [f"y{k}" for k in range(int(attributes.get("NumOutputs", 1)))]
     node = helper.make_node(
         layer.op, inputs, outputs, name=name, domain=DOMAIN, backend="fpgadataflow", **attributes
@@ -57,20 +73,24 @@ def random_input(op, ind: int, random: np.random.Generator) -> np.ndarray:
     return frames
 
 
-def execute(op, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def execute(
+    op, inputs: Sequence[np.ndarray], parameters: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
     """Return each output (FRAMES, *shape) of the operator's own execution."""
+    names = op.onnx_node.input[: len(inputs)]
     results = []
     for frame in zip(*inputs, strict=True):
-        context = dict(zip(op.onnx_node.input, (x.astype(np.float64) for x in frame), strict=True))
+        context = dict(zip(names, (x.astype(np.float64) for x in frame), strict=True))
+        context |= parameters
         op.execute_node(context, None)
         results.append([context[name] for name in op.onnx_node.output])
     return [np.array(output) for output in zip(*results, strict=True)]
 
 
-def generate(op, folder: Path) -> list[Path]:
+def generate(op, folder: Path, parameters: Mapping[str, np.ndarray] | None = None) -> list[Path]:
     """Write the node's RTL; return its sources."""
     folder.mkdir(parents=True, exist_ok=True)
-    op.generate_hdl(None, "xc7z020clg400-1", 10.0)
+    op.generate_hdl(Constants(parameters or {}), "xc7z020clg400-1", 10.0)
     return [Path(path) for path in op.get_rtl_file_list(abspath=True)]
 
 
@@ -102,10 +122,10 @@ def run_layers(
     for index, layer in enumerate(layers):
         name = f"node{index}"
         op = operator(layer, name, build)
-        own = generate(op, build)
+        own = generate(op, build, layer.parameters)
         sources |= dict.fromkeys(own)
         assert lint(name, own) == "", str(layer)
-        streams = _streams(op, f"n{index}", random)
+        streams = _streams(op, f"n{index}", layer.parameters, random)
         cases.append(
             {
                 "what": str(layer),
@@ -188,14 +208,16 @@ class _Stream:
         return [f".{self.inner}_{part}({self.port}_{part})" for part in parts]
 
 
-def _streams(op, prefix: str, random: np.random.Generator) -> list[_Stream]:
+def _streams(
+    op, prefix: str, parameters: Mapping[str, np.ndarray], random: np.random.Generator
+) -> list[_Stream]:
     inputs = [random_input(op, ind, random) for ind in range(op.stream_inputs)]
     streams = []
     for ind, values in enumerate(inputs):
         words = _words(values, op.input_lanes(), op.get_input_datatype(ind).bitwidth())
         bits, inner = op.get_instream_width_padded(ind), f"in{ind}_V"
         streams.append(_Stream(f"{prefix}_{inner}", inner, bits, output=False, words=words))
-    for ind, values in enumerate(execute(op, inputs)):
+    for ind, values in enumerate(execute(op, inputs, parameters)):
         assert values.shape[1:] == tuple(op.get_normal_output_shape(ind))
         words = _words(values, op.output_lanes(), op.get_output_datatype(ind).bitwidth())
         bits, inner = op.get_outstream_width_padded(ind), f"out{ind}_V"

@@ -9,9 +9,18 @@ import pytest
 from hwflow.rtl.files import RTL_DIR
 from hwflow.simulate.toolchain import find_verilator
 
+COUNT = ("hwf_adder_tree", "hwf_popcount")
+CORE = (*COUNT, "hwf_dot_lut", "hwf_dot_dsp", "hwf_folds", "hwf_weight_rom", "hwf_mac_core")
 MODULES = {
-    "hwf_popcount": ("hwf_popcount",),
-    "hwf_xnor_mvau": ("hwf_popcount", "hwf_xnor_mvau"),
+    "hwf_popcount": COUNT,
+    "hwf_dot_lut": (*COUNT, "hwf_dot_lut"),
+    "hwf_dot_dsp": ("hwf_adder_tree", "hwf_dot_dsp"),
+    "hwf_folds": ("hwf_folds",),
+    "hwf_weight_rom": ("hwf_weight_rom",),
+    "hwf_mac_core": CORE,
+    "hwf_xnor_mvau": (*CORE, "hwf_xnor_mvau"),
+    "hwf_mvau": (*CORE, "hwf_mvau"),
+    "hwf_vvau": (*CORE, "hwf_vvau"),
     "hwf_pad": ("hwf_pad",),
     "hwf_pool": ("hwf_pool",),
     "hwf_add": ("hwf_add",),
@@ -21,6 +30,17 @@ MODULES = {
 CASES = [
     ("hwf_popcount", {"Width": 1, "Latency": 1}),
     ("hwf_popcount", {"Width": 36, "Latency": 5}),
+    ("hwf_dot_lut", {"Lanes": 9, "WeightBits": 5, "ActBits": 3, "ActSigned": 1, "Latency": 7}),
+    ("hwf_dot_dsp", {"Lanes": 1, "OutBits": 9, "Latency": 1}),
+    ("hwf_folds", {"Columns": 1, "Rows": 1}),
+    ("hwf_folds", {"Columns": 3, "Rows": 5, "Replay": 0}),
+    ("hwf_weight_rom", {"Depth": 1, "Registered": 0}),
+    ("hwf_weight_rom", {"Depth": 65, "Style": 2}),
+    ("hwf_mvau", {"SIMD": 3, "MW": 12, "WeightBits": 4, "ActBits": 3, "AccBits": 4}),
+    ("hwf_mvau", {"SIMD": 8, "WeightBits": 1, "WeightBipolar": 1, "ActBits": 1, "ActShift": 1}),
+    ("hwf_mvau", {"UseDsp": 1, "SIMD": 2, "ActSigned": 1, "AccBits": 30, "InitStyle": 2}),
+    ("hwf_vvau", {"SIMD": 9, "MW": 9, "WeightBits": 4, "ActBits": 8, "PE": 4, "ConstantInit": 0}),
+    ("hwf_vvau", {"SIMD": 1, "MW": 1, "MH": 1, "PE": 1, "WeightBits": 8, "ActBits": 8}),
     ("hwf_xnor_mvau", {"MW": 9, "MH": 8, "SIMD": 9, "PE": 8, "UseThreshold": 1}),
     ("hwf_xnor_mvau", {"MW": 288, "MH": 32, "SIMD": 32, "PE": 4, "UseThreshold": 1}),
     ("hwf_xnor_mvau", {"MW": 4, "MH": 1, "SIMD": 1, "PE": 1}),
@@ -52,7 +72,13 @@ def test_lint(top, parameters):
 @pytest.mark.parametrize(
     ("top", "parameters"),
     [
-        ("hwf_popcount", {"Width": 9, "Latency": 5}),
+        ("hwf_popcount", {"Width": 9, "Latency": 1}),
+        ("hwf_dot_lut", {"Latency": 5}),
+        ("hwf_dot_lut", {"WeightBipolar": 1}),
+        ("hwf_dot_dsp", {"Latency": 5}),
+        ("hwf_weight_rom", {"Style": 3}),
+        ("hwf_weight_rom", {"Style": 2, "Registered": 0}),
+        ("hwf_mvau", {"ActShift": 8}),
         ("hwf_xnor_mvau", {"MW": 10, "SIMD": 4}),
         ("hwf_xnor_mvau", {"MH": 10, "PE": 4}),
         ("hwf_pad", {"Width": 0}),
@@ -70,4 +96,4 @@ def test_wrong_parameters_stop_elaboration(top, parameters):
     command += [str(RTL_DIR / f"{module}.sv") for module in MODULES[top]]
     run = subprocess.run(command, env=verilator.env, capture_output=True, text=True, check=False)
     assert run.returncode != 0
-    assert f"{top}: " in run.stderr
+    assert any(f"{module}: " in run.stderr for module in MODULES[top]), run.stderr

@@ -1,4 +1,4 @@
-"""The popcount tree in RTL, at widths around the edges of its levels."""
+"""The popcount tree in RTL, at widths around the edges of its groups and levels."""
 
 import math
 
@@ -9,16 +9,20 @@ from layer_case import SEED, run_layer
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("width", [1, 3, 4, 7, 10, 36])
-def test_counts(tmp_path, width):
+@pytest.mark.parametrize(
+    ("width", "more"), [(1, 0), (2, 2), (5, 0), (6, 0), (7, 1), (13, 0), (36, 0), (65, 3)]
+)
+def test_counts(tmp_path, width, more):
+    """``more``: clocks of delay beyond the tree's own."""
     random = np.random.default_rng(SEED)
     words = set(range(1 << width)) if width <= 7 else {0, 1, (1 << width) - 1, 1 << (width - 1)}
-    words |= {int(word) for word in random.integers(0, 1 << width, size=150)}
+    words |= {int(word) for word in random.integers(0, 1 << min(width, 62), size=150)}
+    latency = 1 + math.ceil(math.log2(math.ceil(width / 6)))
     shuffled = random.permutation(sorted(words))
     run_layer(
         "hwf_popcount",
-        modules=("hwf_popcount",),
-        parameters={"Width": width, "Latency": 1 + math.ceil(math.log2(math.ceil(width / 3)))},
+        modules=("hwf_adder_tree", "hwf_popcount"),
+        parameters={"Width": width, "Latency": latency + more},
         case={
             "words": np.array([f"{int(word):x}" for word in shuffled]),
             "enable": random.random(2 * len(words)) < 0.7,

@@ -14,60 +14,29 @@ from typing import Any
 import numpy as np
 from finn.custom_op.fpgadataflow.rtl import register_custom_op
 
-from hwflow.dataflow.packing import write_thresholds, write_weights
-from hwflow.dataflow.plugins.base import HwfRtlOp
+from hwflow.dataflow.packing import initial_popcounts, initial_scores, write_initial, write_weights
+from hwflow.dataflow.plugins.matrix import HwfDenseOp
 
 
 @register_custom_op
-class HwfXnorMVAU_rtl(HwfRtlOp):  # noqa: N801 # FINN finds the back end by this suffix
+class HwfXnorMVAU_rtl(HwfDenseOp):  # noqa: N801 # FINN finds the back end by this suffix
     """Inputs: activations (..., MW) of {0, 1}, weights (MW, MH) of ±1, thresholds (MH, 1).
 
     Without a threshold input the outputs are signed integers (..., MH), else bits.
     """
 
-    modules = ("hwf_popcount", "hwf_xnor_mvau")
+    modules = (*HwfDenseOp.modules, "hwf_xnor_mvau")
     template = "xnor_mvau_wrapper.v.j2"
-
-    def get_nodeattr_types(self) -> dict[str, Any]:
-        """Return FINN's attribute table with ours."""
-        return {
-            **super().get_nodeattr_types(),
-            "MW": ("i", True, 0),
-            "MH": ("i", True, 0),
-            "SIMD": ("i", True, 1),
-            "PE": ("i", True, 1),
-            "inputDataType": ("s", True, "BINARY"),
-            "outputDataType": ("s", True, ""),
-            "numInputVectors": ("ints", True, [1]),
-        }
 
     @property
     def thresholded(self) -> bool:
         """Whether the node ends in one bit per row."""
         return len(self.onnx_node.input) > 2
 
-    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return (..., MW), (MW, MH) or (MH, 1) for activations, weights, thresholds."""
-        mw, mh = self.attribute("MW"), self.attribute("MH")
-        return ((*self.attribute("numInputVectors"), mw), (mw, mh), (mh, 1))[ind]
-
-    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return (..., MH)."""
-        return (*self.attribute("numInputVectors"), self.attribute("MH"))
-
-    def input_lanes(self) -> int:
-        """Return SIMD."""
-        return int(self.attribute("SIMD"))
-
-    def output_lanes(self) -> int:
-        """Return PE."""
-        return int(self.attribute("PE"))
-
-    def get_exp_cycles(self) -> int:
-        """Return vectors × (MW / SIMD) × (MH / PE)."""
-        mw, mh = self.attribute("MW"), self.attribute("MH")
-        folds = (mw // self.attribute("SIMD")) * (mh // self.attribute("PE"))
-        return int(np.prod(self.attribute("numInputVectors")) * folds)
+    @property
+    def acc_bits(self) -> int:
+        """Bits of a popcount, and one more that says "threshold reached"."""
+        return self.columns.bit_length() + int(self.thresholded)
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Compute the node exactly, in ±1 arithmetic."""
@@ -84,22 +53,24 @@ class HwfXnorMVAU_rtl(HwfRtlOp):  # noqa: N801 # FINN finds the back end by this
     def template_values(self) -> Mapping[str, object]:
         """Return the parameters of ``hwf_xnor_mvau``."""
         return {
-            "mw": self.attribute("MW"),
-            "mh": self.attribute("MH"),
+            "mw": self.columns,
+            "mh": self.rows,
             "simd": self.attribute("SIMD"),
             "pe": self.attribute("PE"),
             "use_threshold": int(self.thresholded),
+            "weight_style": int(self.weight_style(1)),
+            "init_style": int(self.init_style(self.acc_bits)),
             "in_bits": self.get_instream_width(),
             "out_bits": self.get_outstream_width(),
         }
 
     def write_memories(self, model: Any, folder: Path) -> None:
-        """Write weight bits and, if thresholded, popcount thresholds."""
-        node, mw, pe = self.onnx_node, self.attribute("MW"), self.attribute("PE")
-        weights = model.get_initializer(node.input[1]).T.astype(np.int64)
+        """Write weight bits and initial popcounts."""
+        node, mw, pe = self.onnx_node, self.columns, self.attribute("PE")
         path = folder / f"{node.name}_weights.dat"
-        write_weights(path, weights, simd=self.attribute("SIMD"), pe=pe)
+        write_weights(path, self.weight_matrix(model), bits=1, simd=self.attribute("SIMD"), pe=pe)
         if self.thresholded:
-            thresholds = model.get_initializer(node.input[2])[:, 0]
-            path = folder / f"{node.name}_thresholds.dat"
-            write_thresholds(path, thresholds, mw=mw, pe=pe)
+            initial = initial_popcounts(model.get_initializer(node.input[2])[:, 0], mw)
+        else:
+            initial = initial_scores(mw, pe)
+        write_initial(folder / f"{node.name}_init.dat", initial, bits=self.acc_bits, pe=pe)

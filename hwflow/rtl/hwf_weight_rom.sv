@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Read-only memory of a matrix unit, filled from a $readmemh file.
+//
+// `data_o` follows `addr_i` one enabled clock later (Registered), or at once, which block RAM
+// cannot. The style never changes a latency. Style: 0 LUTs as logic, 1 LUTs as distributed memory,
+// 2 block RAM; attributes tell yosys and Vivado. `hwflow.dataflow.memory` chooses it by size.
+`default_nettype none
+
+module hwf_weight_rom #(
+    parameter int unsigned Depth = 16,
+    parameter int unsigned Width = 8,
+    parameter int unsigned Style = 0,
+    parameter bit Registered = 1'b1,
+    // verilog_lint: waive explicit-parameter-storage-type (yosys knows no string parameters)
+    parameter File = "rom.dat",
+    localparam int unsigned AddrBits = Depth > 1 ? $clog2(Depth) : 1
+) (
+    input  wire logic                clk_i,
+    input  wire logic                en_i,
+    input  wire logic [AddrBits-1:0] addr_i,
+    output      logic [   Width-1:0] data_o
+);
+
+  if (Style > 2) begin : gen_check_style
+    $fatal(1, "hwf_weight_rom: Style is 0 (LUT), 1 (distributed) or 2 (block)");
+  end
+  if (Style == 2 && !Registered && Depth > 1) begin : gen_check_block
+    $fatal(1, "hwf_weight_rom: block RAM is registered");
+  end
+
+  logic [Width-1:0] word;
+  if (Depth == 1) begin : gen_constant
+    logic [Width-1:0] rom[1];
+    initial $readmemh(File, rom);
+    logic unused_addr;
+    assign unused_addr = addr_i[0];
+    assign word = rom[0];
+  end else if (Style == 2) begin : gen_block
+    (* rom_style = "block", ram_style = "block" *) logic [Width-1:0] rom[Depth];
+    initial $readmemh(File, rom);
+    assign word = rom[addr_i];
+  end else if (Style == 1) begin : gen_distributed
+    (* rom_style = "distributed", ram_style = "distributed" *) logic [Width-1:0] rom[Depth];
+    initial $readmemh(File, rom);
+    assign word = rom[addr_i];
+  end else begin : gen_lut
+    (* rom_style = "logic", ram_style = "logic" *) logic [Width-1:0] rom[Depth];
+    initial $readmemh(File, rom);
+    assign word = rom[addr_i];
+  end
+
+  if (Registered) begin : gen_register
+    always_ff @(posedge clk_i) if (en_i) data_o <= word;
+  end else begin : gen_wire
+    logic unused_clock;
+    assign unused_clock = &{clk_i, en_i};
+    assign data_o = word;
+  end
+
+endmodule
+
+`default_nettype wire
