@@ -27,15 +27,14 @@ from hwflow.lower.read_layouts import (
     unit_free,
 )
 from hwflow.lower.read_nodes import (
-    MALFORMED,
     QUANTISER_DOMAINS,
     RUNTIME_DOMAIN,
     STANDARD,
-    Constant,
     Node,
     Source,
     take_apart,
 )
+from hwflow.lower.read_tensors import MALFORMED, Constant
 from hwflow.lower.read_tidy import merge_pads
 from hwflow.lower.read_values import (
     Draft,
@@ -130,7 +129,7 @@ def _check_quantised(source: Source) -> None:
 
 
 def _best(source: Source) -> Graph:
-    """Return the graph under the input layout that needs the fewest transposes."""
+    """Return the graph under the first input layout that needs the fewest transposes."""
     graphs: list[tuple[int, int, Graph]] = []
     failures: list[UnsupportedModelError] = []
     for rank, layout in enumerate(_layouts(source)):
@@ -145,7 +144,10 @@ def _best(source: Source) -> Graph:
         except UnsupportedModelError as error:
             failures.append(error)
             continue
-        graphs.append((_transposes(graph), rank, graph))
+        cost = _transposes(graph)
+        if not cost:
+            return graph
+        graphs.append((cost, rank, graph))
     if not graphs:
         raise failures[0]
     return min(graphs, key=lambda item: item[:2])[2]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.lower.read_nodes import Constant, Node
+from hwflow.lower.read_nodes import Node
+from hwflow.lower.read_tensors import Constant
 from hwflow.lower.read_values import Draft, Quantised, Value, View
 
 

@@ -9,7 +9,8 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from hwflow.lower.read_file import MAX_ELEMENTS
-from hwflow.lower.read_nodes import MALFORMED, STANDARD, Constant, Node
+from hwflow.lower.read_nodes import STANDARD, Node
+from hwflow.lower.read_tensors import MALFORMED, Constant
 
 # Operators whose output is at most as large as their inputs together.
 # fmt: off

@@ -8,10 +8,12 @@ import numpy as np
 
 from hwflow.lower.graph import Attribute, Shape
 from hwflow.lower.read_context import Context, evaluated, reads
+from hwflow.lower.read_elements import add_constant, on_elements
 from hwflow.lower.read_fold import fold
-from hwflow.lower.read_layers import add_constant
 from hwflow.lower.read_layouts import MAP_RANK, aligned, as_map, as_vector, plain
-from hwflow.lower.read_nodes import Constant, Node
+from hwflow.lower.read_nodes import Node
+from hwflow.lower.read_quantisers import quantised_view
+from hwflow.lower.read_tensors import Constant
 from hwflow.lower.read_values import Quantised, Value, View, exact
 
 # Functions of one value with their attributes and ONNX's defaults.
@@ -48,25 +50,6 @@ def _function(ctx: Context, node: Node) -> Value:
     return on_elements(ctx, node, ctx.view(node), node.op, attributes)
 
 
-def on_elements(
-    ctx: Context,
-    node: Node,
-    view: View,
-    kind: str,
-    attributes: dict[str, Attribute],
-    parameters: tuple[str, ...] = (),
-    name: str | None = None,
-) -> View:
-    """Write an operator on each element of a view's tensor; return its output, seen the same.
-
-    ``name``: what the output is called, unless as in the file.
-    """
-    inputs = (view.tensor, *parameters)
-    shape = ctx.draft.shapes[view.tensor]
-    output = ctx.draft.emit(node, kind, inputs, shape, attributes, name=name)
-    return replace(view, tensor=output)
-
-
 @reads("Clip")
 def _clip(ctx: Context, node: Node) -> Value:
     view = ctx.view(node, integers=True)
@@ -89,9 +72,6 @@ def _clip(ctx: Context, node: Node) -> Value:
 
 def clipped_integers(ctx: Context, node: Node, view: View, low: float, high: float) -> View:
     """Return quantised integers clipped to a narrower range; QCDQ writes few bits so."""
-    # Imported late: quantisers write their own Clip.
-    from hwflow.lower.read_quantisers import quantised_view
-
     integers = view.integers
     assert integers is not None
     if integers.source is None or integers.scale is None or integers.zero_point is None:

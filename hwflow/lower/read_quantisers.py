@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from hwflow.lower.graph import Attribute
 from hwflow.lower.read_context import Context, reads, reads_quantiser
-from hwflow.lower.read_functions import on_elements
-from hwflow.lower.read_layers import add_constant
+from hwflow.lower.read_elements import add_constant, on_elements
 from hwflow.lower.read_layouts import aligned
-from hwflow.lower.read_nodes import Constant, Node
+from hwflow.lower.read_nodes import Node
+from hwflow.lower.read_tensors import Constant
 from hwflow.lower.read_values import (
     FloatArray,
     Integers,

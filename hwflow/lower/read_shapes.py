@@ -11,7 +11,8 @@ from onnx import TensorProto
 from hwflow.lower.graph import Shape
 from hwflow.lower.read_context import Context, reads
 from hwflow.lower.read_layouts import is_map, plain, reshaped
-from hwflow.lower.read_nodes import Constant, Node
+from hwflow.lower.read_nodes import Node
+from hwflow.lower.read_tensors import Constant
 from hwflow.lower.read_values import Quantised, Value, View
 
 # Attributes of Constant that are numbers.

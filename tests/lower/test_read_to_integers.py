@@ -23,7 +23,7 @@ def test_integers_are_the_scores(name, tmp_path):
     model, _ = CASES[name]()
     images = frames(model, FRAMES)
     output = model.graph.output[0].name
-    if execute_model(model, {"x": images[0]})[output].ndim > 2:
+    if sum(size > 1 for size in execute_model(model, {"x": images[0]})[output].shape) > 1:
         model.graph.node.append(helper.make_node("GlobalMaxPool", [output], ["scores"], "tail"))
         model.graph.output[0].name = output = "scores"
     onnx.save(model, tmp_path / "m.onnx")
