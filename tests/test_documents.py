@@ -1,6 +1,7 @@
 """README and model card say what the committed bundle and the demo say, and nothing older."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_no_file_of_the_model_names_a_machine():
     for path in [*DOCUMENTS, MODEL / "bundle" / "bundle.json"]:
         assert str(Path.home()) not in path.read_text(encoding="utf-8")
     json.loads((MODEL / "bundle" / "bundle.json").read_text())
+
+
+def test_tests_named_in_the_operator_table_exist():
+    text = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)::(\w+)`", text))
+    assert len(named) > 50
+    for file, function in named:
+        source = (ROOT / "tests" / "lower" / f"{file}.py").read_text(encoding="utf-8")
+        assert f"def {function}(" in source, f"{file}::{function}"

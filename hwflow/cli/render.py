@@ -21,11 +21,24 @@ def details(data: Mapping[str, Any]) -> Table:
     for name, value in data.items():
         if name not in _SKIP:
             _rows(table, name, value)
-    for link in data.get("exactness", ()):
-        ties = f", {link['ties']} ties" if link["ties"] else ""
-        compared = f"{link['compared']} compared, {link['mismatches']} mismatches{ties}"
-        table.add_row(f"  {escape(link['link'])}", compared)
+    for name, links in _grouped(data.get("exactness", ())).items():
+        compared, wrong, ties = (
+            sum(link[key] for link in links) for key in ("compared", "mismatches", "ties")
+        )
+        shown = f"{compared} compared, {wrong} mismatches" + (f", {ties} ties" if ties else "")
+        table.add_row(f"  {escape(name)}", shown)
     return table
+
+
+def _grouped(links: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return ``links`` by the name of their row; those of single nodes share one."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for link in links:
+        groups.setdefault(link["link"].partition(", node ")[0], []).append(link)
+    return {
+        f"{name}, {len(group)} nodes" if len(group) > 1 else name: group
+        for name, group in groups.items()
+    }
 
 
 def _rows(table: Table, name: str, value: Any) -> None:
