@@ -177,6 +177,8 @@ def _run(
         ).returncode
     if status != 0:
         lines = report.read_text(encoding="utf-8", errors="replace").splitlines()
+        # Verilator's errors stand among hundreds of warnings about foreign sources.
+        errors = [line for line in lines if line.startswith("%Error")]
         raise ToolFailedError(
-            command, returncode=status, log=report, tail="\n".join(lines[-TAIL_LINES:])
+            command, returncode=status, log=report, tail="\n".join((errors or lines)[-TAIL_LINES:])
         )
