@@ -576,6 +576,266 @@ def lowest_scores():
     return w.model(w.add("TopK", y, np.array([1]), outputs=2, largest=0)[1])
 
 
+def _layer(op, *shape, bias=None, x=(1, 3, 6, 8), **attributes):
+    w, y = good(shape=x)
+    extra = [] if bias is None else [np.zeros(bias, np.float32)]
+    return w.model(w.add(op, y, w.weights(*shape), *extra, **attributes))
+
+
+@model_case("do not fit an input")
+def conv_of_another_rank():
+    return _layer("Conv", 4, 3, 2)
+
+
+@model_case("kernel_shape (3, 3)")
+def kernel_that_lies():
+    return _layer("Conv", 4, 3, 2, 2, kernel_shape=[3, 3])
+
+
+@model_case("bias has the shape (5,)")
+def bias_of_another_size():
+    return _layer("Conv", 4, 3, 2, 2, bias=5)
+
+
+@model_case("must be positive")
+def no_stride():
+    return _layer("Conv", 4, 3, 2, 2, strides=[0, 1])
+
+
+@model_case("auto_pad 'SAME'")
+def unknown_auto_pad():
+    return _layer("Conv", 4, 3, 2, 2, auto_pad="SAME")
+
+
+@model_case("3 numbers")
+def strides_of_another_rank():
+    return _layer("Conv", 4, 3, 2, 2, strides=[1, 1, 1])
+
+
+@model_case("flatten the feature map first")
+def matmul_of_a_map():
+    w, y = good()
+    return w.model(w.add("MatMul", w.conv(y, 3, 4), w.weights(6, 4)))
+
+
+@model_case("do not fit", "(11, 4)")
+def matmul_of_another_size():
+    return _layer("MatMul", 11, 4, x=(1, 12))
+
+
+@model_case("weights are its first input")
+def weights_first():
+    w, y = good(shape=(1, 12))
+    return w.model(w.add("MatMul", w.weights(4, 1), y))
+
+
+@model_case("not two matrices")
+def gemm_of_a_map():
+    return _layer("Gemm", 8, 4)
+
+
+@model_case("storage_order")
+def column_major_pool():
+    return around("MaxPool", kernel_shape=[2, 2], storage_order=1)
+
+
+@model_case("dilations")
+def dilated_average():
+    return around("AveragePool", kernel_shape=[2, 2], dilations=[2, 2], opset=19)
+
+
+@model_case("ceil_mode")
+def average_beyond_its_padding():
+    return around(
+        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1
+    )
+
+
+@model_case("rows and columns together")
+def mean_over_channels():
+    return around("ReduceMean", axes=[1])
+
+
+@model_case("its mean has the shape (2,)")
+def statistics_of_another_size():
+    sizes = (3, 3, 2, 3)
+    return around("BatchNormalization", *(np.ones(size, np.float32) for size in sizes))
+
+
+@model_case("min 5.0 is above its max 3.0")
+def empty_clip():
+    return around("Clip", np.float32(5), np.float32(3))
+
+
+@model_case("its max is nan")
+def clip_at_nothing():
+    return around("Clip", np.float32(5), np.float32(np.nan))
+
+
+@model_case("attribute alpha is nan")
+def leak_of_nothing():
+    return around("LeakyRelu", alpha=float("nan"))
+
+
+@model_case("divides by 0")
+def division_by_zero():
+    return around("Div", np.array([1, 0, 2], np.float32).reshape(3, 1, 1))
+
+
+@model_case("do not fit together")
+def addition_of_another_size():
+    return around("Add", np.arange(5, dtype=np.float32))
+
+
+@model_case("powers")
+def squares():
+    return around("Pow", np.float32(2))
+
+
+@model_case("more than two")
+def sum_of_three():
+    w, y = good()
+    return w.model(w.conv(w.add("Sum", y, y, y), 3, 4))
+
+
+@model_case("expected one vector")
+def softmax_of_a_map():
+    return around("Softmax", axis=1)
+
+
+@model_case("ties go to the lowest")
+def last_of_the_best():
+    w, y = good(shape=(1, 12))
+    y = w.add("MatMul", y, w.weights(12, 4))
+    return w.model(w.add("ArgMax", y, axis=1, select_last_index=1))
+
+
+@model_case("k (7,) does not fit 4 classes")
+def more_than_all_classes():
+    w, y = good(shape=(1, 12))
+    y = w.add("MatMul", y, w.weights(12, 4))
+    return w.model(w.add("TopK", y, np.array([7]), outputs=2)[1])
+
+
+@model_case("not that of the classes")
+def best_row():
+    w, y = good()
+    return w.model(w.add("ArgMax", w.conv(y, 3, 4), axis=2))
+
+
+@model_case("zero points differ")
+def zero_points_per_channel():
+    w = Writer()
+    scale, zero = np.float32([2, 2, 2]), np.uint8([0, 3, 5])
+    y = w.add("QuantizeLinear", "x", scale, zero, axis=1)
+    return w.model(w.conv(w.add("DequantizeLinear", y, scale, zero, axis=1), 3, 4))
+
+
+@model_case("need one scale")
+def odd_zero_point_with_scales_per_channel():
+    w = Writer()
+    scale, zero = np.float32([2, 4, 2]), np.uint8([3, 3, 3])
+    y = w.add("QuantizeLinear", "x", scale, zero, axis=1)
+    return w.model(w.conv(w.add("DequantizeLinear", y, scale, zero, axis=1), 3, 4))
+
+
+@model_case("bipolar quantiser", "zero point 0")
+def bipolar_with_zero_point():
+    return quantised(bits=1, zero=1)
+
+
+@model_case("does not fit")
+def scale_of_another_size():
+    return quantised(scale=np.array([1, 2, 3]).reshape(3, 1, 1, 1))
+
+
+@model_case("expected (3,)")
+def linear_scale_of_another_size():
+    w = Writer()
+    y = w.add("QuantizeLinear", "x", np.float32([2, 2]), np.uint8([0, 0]), axis=1)
+    return w.model(y)
+
+
+@model_case("reads floats")
+def dequantised_floats():
+    return around("DequantizeLinear", np.float32(2), np.uint8(0))
+
+
+@model_case("quantised integers", "DequantizeLinear in its place")
+def integers_cast_to_floats():
+    w = Writer()
+    y = w.add("QuantizeLinear", "x", np.float32(2), np.uint8(0))
+    return w.model(w.conv(w.add("Cast", y, to=TensorProto.FLOAT), 3, 4))
+
+
+@model_case("is integers", "DequantizeLinear behind")
+def output_of_integers():
+    w, y = good(shape=(1, 12))
+    y = w.add("MatMul", y, w.weights(12, 4))
+    return w.model(w.add("QuantizeLinear", y, np.float32(2), np.uint8(0)))
+
+
+@model_case("does not depend on the input")
+def output_of_a_constant():
+    w, y = good()
+    return w.model(w.conv(y, 3, 4), w.add("Relu", np.float32([1, 2])))
+
+
+@model_case("an output that is not supported")
+def dropout_mask():
+    w, y = good()
+    y, mask = w.add("Dropout", y, outputs=2)
+    y = w.add("Where", mask, y, y)
+    return w.model(w.conv(y, 3, 4))
+
+
+@model_case("training mode")
+def dropout_in_training():
+    return around("Dropout", np.float32(0.5), np.array(True))
+
+
+@model_case("pads with nan")
+def padding_of_nothing():
+    return around("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(np.nan))
+
+
+@model_case("3 pads")
+def padding_of_another_rank():
+    return around("Pad", np.array([0, 1, 1]))
+
+
+@model_case("do not fit a tensor of 4 dimensions")
+def axes_out_of_range():
+    return around("ReduceMean", axes=[2, 7])
+
+
+@model_case("not all of size 1")
+def squeezed_rows():
+    return around("Squeeze", np.array([2]))
+
+
+@model_case("cannot be evaluated")
+def constants_that_do_not_fit():
+    w, y = good()
+    bad = w.add("Concat", np.ones((2, 3), np.float32), np.ones((3, 4), np.float32), axis=0)
+    return w.model(w.conv(w.add("Add", y, bad), 3, 4))
+
+
+@model_case("computing constants")
+def random_weights():
+    w, y = good()
+    noise = w.add("RandomNormal", shape=[3, 1, 1])
+    return w.model(w.conv(w.add("Add", y, noise), 3, 4))
+
+
+@model_case("BIPOLAR but holds 0")
+def bipolar_annotation_that_lies():
+    w, y = good()
+    weights = w.const(np.zeros((4, 3, 2, 2)))
+    w.annotate(weights, finn_datatype="BIPOLAR")
+    return w.model(w.add("Conv", y, weights))
+
+
 # Graphs.
 
 

@@ -241,6 +241,17 @@ def test_four_bit_storage(tmp_path):
     )
 
 
+@case
+def default_zero_points_and_clipped_weights():
+    w = Writer()
+    y = w.add("DequantizeLinear", w.add("QuantizeLinear", "x", np.float32(2)), np.float32(2))
+    scale, zero = w.const(np.float32(0.25)), w.const(0, np.int8)
+    weights = w.add("QuantizeLinear", w.const(w.integers(4, 3, 2, 2)), scale, zero)
+    weights = w.add("Clip", weights, np.int8(-5), np.int8(3))
+    weights = w.add("DequantizeLinear", weights, scale, zero)
+    return w.model(w.add("Conv", y, weights)), "Quant Quant Conv"
+
+
 # Weights.
 
 
@@ -280,7 +291,7 @@ def weights_as_constant_nodes():
 @case
 def weights_scaled_behind_the_quantiser():
     w = Writer((1, 12))
-    weights = w.add("Mul", w.weights(12, 5), np.array([[1, 2, 0.5, 4, 1]], np.float32))
+    weights = w.add("Mul", np.array([[1, 2, 0.5, 4, 1]], np.float32), w.weights(12, 5))
     weights = w.add("Div", weights, np.float32(2))
     return w.model(w.add("MatMul", w.quant("x", 4.0, 6), weights)), "Quant Quant MatMul"
 
@@ -312,7 +323,8 @@ def test_annotations_are_kept(tmp_path):
     weights = w.const(w.integers(12, 5, scale=1), name="weights")
     w.annotate(weights, finn_datatype="INT4")
     w.annotate("x", finn_datatype="UINT8")
-    transposed = w.add("Transpose", w.add("Transpose", weights))
+    transposed = w.add("Reshape", w.add("Transpose", weights), np.array([1, 5, 12]))
+    transposed = w.add("Transpose", w.add("Squeeze", transposed))
     graph = check(w.model(w.add("MatMul", "x", transposed)), tmp_path / "m.onnx", "MatMul")
     assert graph.input_datatype == "UINT8"
     assert graph.datatypes[graph.ops[0].inputs[1]] == "INT4"
@@ -437,9 +449,9 @@ def batch_norm_of_vectors():
 @pytest.mark.parametrize("ceil", [0, 1])
 @pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
 def test_pools(op, ceil, tmp_path):
-    w = Writer((1, 3, 9, 12))
+    w = Writer((1, 3, 10, 12))
     y = w.quant("x", 4.0, 6)
-    y = w.add(op, y, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 1], ceil_mode=ceil)
+    y = w.add(op, y, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 0, 1], ceil_mode=ceil)
     weights = w.weights(2, 3, 1, 1)
     graph = check(w.model(w.add("Conv", y, weights)), tmp_path / "m.onnx")
     assert graph.ops[1].attributes["ceil_mode"] == 0
@@ -510,6 +522,79 @@ def residual():
     return w.model(w.add("Flatten", w.add("Add", y, y))), "Quant Quant Conv Quant Add Add Flatten"
 
 
+@case
+def residual_of_two_layouts():
+    w = Writer((1, 6, 8, 3))
+    y = w.quant("x", 4.0, 6)
+    z = w.conv(w.add("Transpose", y, perm=[0, 3, 1, 2]), 3, 3, pads=[1, 1, 1, 1])
+    z = w.add("Transpose", z, perm=[0, 2, 3, 1])
+    y = w.add("Transpose", w.add("Add", z, y), perm=[0, 3, 1, 2])
+    return w.model(w.conv(y, 3, 2)), "Quant Quant Conv Add Quant Conv"
+
+
+@case
+def residual_across_a_transpose():
+    w = Writer((1, 3, 4, 4))
+    y = w.quant("x", 4.0, 6)
+    z = w.add("Transpose", w.conv(y, 3, 3, (1, 1)), perm=[0, 1, 3, 2])
+    y = w.add("Sum", w.add("Add", z, y))
+    return w.model(w.add("GlobalAveragePool", y)), (
+        "Quant Quant Conv Transpose Add GlobalAveragePool Flatten"
+    )
+
+
+@case
+def sum_of_vectors_and_of_signals():
+    w = Writer((1, 6, 4))
+    y = w.quant("x", 4.0, 6)
+    y = w.add("Add", w.conv(y, 6, 6, (1,)), w.conv(y, 6, 6, (1,)))
+    y = w.add("GlobalAveragePool", y)
+    z = w.add("Unsqueeze", w.add("MatMul", w.add("Flatten", y), w.weights(6, 6)), np.array([2]))
+    return w.model(w.add("Add", w.add("Squeeze", z, np.array([0])), y)), (
+        "Quant Quant Conv Quant Conv Add GlobalAveragePool Flatten Quant MatMul Flatten Add"
+    )
+
+
+@case
+def flatten_of_a_signal_in_time_order():
+    w = Writer((1, 3, 20))
+    y = w.conv(w.quant("x", 4.0, 6), 3, 4, (3,))
+    y = w.add("Flatten", w.add("Transpose", y, perm=[0, 2, 1]))
+    return w.model(w.add("MatMul", y, w.weights(72, 4))), (
+        "Quant Quant Conv Transpose Flatten Quant MatMul"
+    )
+
+
+@case
+def vector_parameters_behind_flatten():
+    w = Writer()
+    y = w.add("Flatten", w.quant("x", 4.0, 6))
+    y = w.add("Transpose", w.add("Transpose", w.add("Mul", y, w.integers(144, low=1))))
+    return w.model(w.add("MatMul", y, w.weights(144, 4))), "Quant Flatten Mul Quant MatMul"
+
+
+@case
+def batch_norm_behind_a_permutation():
+    w = Writer((1, 3, 4, 6))
+    y = w.add("Transpose", w.conv(w.quant("x", 4.0, 6), 3, 3, (1, 1)), perm=[0, 2, 1, 3])
+    parameters = [np.array(v, np.float32) for v in ([1, 2] * 2, [0, 1] * 2, [3] * 4, [4] * 4)]
+    y = w.add("BatchNormalization", y, *parameters, epsilon=0.0)
+    return w.model(w.add("GlobalMaxPool", w.quant(y, 2.0, 8))), (
+        "Quant Quant Conv Transpose BatchNormalization Quant GlobalMaxPool Flatten"
+    )
+
+
+@case
+def reductions_of_everything_and_of_nothing():
+    w = Writer((1, 1, 6, 8), opset=18)
+    y = w.add("ReduceMean", w.quant("x", 4.0, 6), np.array([1]), keepdims=0)
+    y = w.add("ReduceSum", y, np.array([], np.int64), noop_with_empty_axes=1)
+    y = w.add("Unsqueeze", w.add("ReduceMean", y, keepdims=0), np.array([0, 1]))
+    return w.model(w.add("MatMul", y, w.weights(1, 4))), (
+        "Quant GlobalAveragePool Flatten Quant MatMul"
+    )
+
+
 # Functions and arithmetic.
 
 
@@ -569,6 +654,21 @@ def flatten_shape_by_slice_and_product():
     return w.model(w.add("MatMul", w.add("Reshape", y, shape), w.weights(144, 4))), (
         "Quant Flatten Quant MatMul"
     )
+
+
+@case
+def constants_from_every_generator():
+    w = Writer()
+    y = w.quant("x", 4.0, 6)
+    ramp = w.add("Range", np.float32(0), np.float32(3), np.float32(1))
+    ramp = w.add("Expand", w.add("Reshape", ramp, np.array([3, 1, 1])), np.array([3, 1, 1]))
+    ones = w.add("Tile", np.ones((1, 1, 1), np.float32), np.array([3, 1, 1]))
+    eye = w.add("MatMul", np.eye(3, dtype=np.float32), np.ones((3, 1), np.float32))
+    offset = w.add("Mul", w.add("Add", ramp, ones), w.add("Unsqueeze", eye, np.array([2])))
+    size = w.add("Cast", w.add("Size", y), to=TensorProto.FLOAT)
+    y = w.add("Add", y, w.add("Where", np.array(True), offset, size))
+    zeros = w.add("ConstantOfShape", w.add("Shape", y))
+    return w.model(w.conv(w.add("Add", y, zeros), 3, 4)), "Quant Add Add Quant Conv"
 
 
 @case
