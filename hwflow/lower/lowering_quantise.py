@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from hwflow.lower.switching import COMPLETE, Function, directions, grid, switch_
 from hwflow.lower.value import Value, per_channel
 
 _MOST_LEVELS = 2**12
+# How often channels may be turned before a function counts as one that does not rise.
+_TURNS = 3
 
 
 def quantise(context: Context, op: Op) -> Value:
@@ -107,32 +110,41 @@ def _mark(
 
 
 def _directed(context: Context, op: Op, value: Value, make: Callable[[Stretch], Function]) -> Value:
-    """Return ``value`` with the sign of its integers such that ``make`` of its stretch rises."""
-    signs = _signs(context, op, value, make(value.stretch))
-    if not (signs < 0).any():
-        return value
-    tensor = context.builder.flip(op.name, value.tensor, signs < 0, owned=context.owns(value))
-    return replace(value, tensor=tensor, stretch=value.stretch.flipped(signs < 0))
+    """Return ``value`` with the sign of its integers such that ``make`` of its stretch rises.
+
+    Turning one channel changes the range of the tensor, over which the others must rise too.
+    """
+    for _ in range(_TURNS):
+        signs = _signs(context, op, value, make(value.stretch))
+        if not (signs < 0).any():
+            return value
+        tensor = context.builder.flip(op.name, value.tensor, signs < 0, owned=context.owns(value))
+        value = replace(value, tensor=tensor, stretch=value.stretch.flipped(signs < 0), owned=True)
+    return _unclear(op, value)
 
 
 def _signs(context: Context, op: Op, value: Value, function: Function) -> Signs:
     """Return per channel whether ``function`` rises (1) or falls (−1) over the tensor's range.
 
-    Every integer of the range is tried where these are not too many; else the operators tell, and
-    samples must agree.
+    The operators tell, and samples must agree; or else every integer of the range is tried, where
+    these are not too many.
     """
     tensor = context.builder.tensor(value.tensor)
     points, complete = grid(value.stretch.channels, tensor.low, tensor.high)
     tried = directions(function(points))
-    if complete and tried is not None:
-        return tried
     known = value.stretch.directions()
-    if tried is None or known is None or (tried * known < 0).any():
-        unclear = [step for step in value.stretch.steps if step.directions() is None]
-        cause = f"{unclear[0].kind} {unclear[0].node!r}" if unclear else "the operators"
-        refuse(
-            op,
-            f"{cause} in front of it neither rises nor falls throughout, so that no thresholds "
-            "can stand for it; quantise in front of it, or use a monotone activation function",
-        )
-    return known
+    if tried is None or (known is not None and (tried * known < 0).any()):
+        _unclear(op, value)
+    if known is not None:
+        return known
+    return tried if complete else _unclear(op, value)
+
+
+def _unclear(op: Op, value: Value) -> NoReturn:
+    unclear = [step for step in value.stretch.steps if step.directions() is None]
+    cause = f"{unclear[0].kind} {unclear[0].node!r}" if unclear else "the operators"
+    refuse(
+        op,
+        f"{cause} in front of it neither rises nor falls throughout, so that no thresholds can "
+        "stand for it; quantise in front of it, or use a monotone activation function",
+    )

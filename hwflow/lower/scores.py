@@ -18,6 +18,8 @@ SCORE_BITS = 32
 _PAIRS = 2**26
 # Multipliers of exact scores are preferred to rounded ones up to here.
 _SHORT_BITS = 16
+# Ratios of scales with denominators up to here are taken as meant.
+_LONGEST = 2**12
 # Extra bits of an inexact bias, so that margins are right to a fraction of an accumulator step.
 _BIAS_BITS = 8
 
@@ -26,13 +28,20 @@ _BIAS_BITS = 8
 class IntegerScores:
     """score_c = ``multiplier``_c · accumulator_c + ``offset``_c; times ``scale`` it is the real.
 
-    Arrays (C,) int64. ``proven``: every two classes are in the order of the real numbers.
+    Arrays (C,) int64. ``scale`` is ``unit`` of the smallest scale ``base`` of a class. ``proven``:
+    every two classes are in the order of the real numbers.
     """
 
     multiplier: IntArray
     offset: IntArray
-    scale: float
+    unit: Fraction
+    base: float
     proven: bool = False
+
+    @property
+    def scale(self) -> float:
+        """The real of a score of 1."""
+        return float(self.unit) * self.base
 
     def rounding(self, scale: Float64s, offset: Float64s, bounds: Bounds) -> float:
         """Return how far a score may be from scale · a + offset for a within ``bounds``."""
@@ -50,63 +59,59 @@ def integer_scores(scale: Float64s, offset: Float64s, bounds: Bounds) -> Integer
     as fits, if that is to less than half a step of any accumulator, so that only reals closer than
     one step may change their order. None where not even that is possible.
     """
-    scales, offsets = ([Fraction(float(v)) for v in values] for values in (scale, offset))
+    positive = scale[scale > 0]
+    if not positive.size:
+        return None
+    base = float(positive.min())
+    scales, offsets = ([_ratio(float(v) / base) for v in values] for values in (scale, offset))
     finest = None
-    for candidate in _candidates(scales, offsets):
-        if _reach(candidate, bounds) >= 2 ** (SCORE_BITS - 1):
+    for unit in _units(scales, offsets):
+        multiplier, whole = ([round(v / unit) for v in values] for values in (scales, offsets))
+        if _reach(multiplier, whole, bounds) >= 2 ** (SCORE_BITS - 1):
             continue
+        candidate = IntegerScores(np.array(multiplier), np.array(whole), unit, base)
         if _same_order(scales, offsets, candidate, bounds):
             return replace(candidate, proven=True)
-        if finest is None or candidate.scale < finest.scale:
+        if finest is None or unit < finest.unit:
             finest = candidate
-    if finest is None or not (scale > 0).any():
+    if finest is None:
         return None
-    close = finest.rounding(scale, offset, bounds) <= scale[scale > 0].min() / 2
-    return finest if close else None
+    return finest if finest.rounding(scale, offset, bounds) <= base / 2 else None
 
 
-def _candidates(scales: list[Fraction], offsets: list[Fraction]) -> Iterator[IntegerScores]:
-    """Yield exact integers where these are short, ever finer roundings, then other exact ones."""
-    exact, largest = _exact(scales, offsets), max(scales)
-    short = exact is not None and int(exact.multiplier.max()) < 2**_SHORT_BITS
-    if exact is not None and short:
+def _ratio(value: float) -> Fraction:
+    """Return ``value``, or the short fraction that it is but for the rounding of float64."""
+    short = Fraction(value).limit_denominator(_LONGEST)
+    return short if abs(float(short) - value) <= 2.0**-44 * abs(value) else Fraction(value)
+
+
+def _units(scales: list[Fraction], offsets: list[Fraction]) -> Iterator[Fraction]:
+    """Yield units: an exact one where this is short, ever finer ones, then another exact one."""
+    exact, largest = _exact_unit(scales, offsets), max(scales)
+    short = largest / exact < 2**_SHORT_BITS
+    if short:
         yield exact
-    if largest == 0:
-        return
     # With one scale for all, multipliers that are powers of two are exact; then the bias alone is
     # rounded, and finely enough for margins, where that fits.
     even = all(scale == largest for scale in scales)
     for bits in (*range(_BIAS_BITS, SCORE_BITS), *range(_BIAS_BITS if even else 0)):
-        yield _rounded(scales, offsets, largest / 2**bits)
-    if exact is not None and not short:
+        yield largest / 2**bits
+    if not short and largest / exact < 2**SCORE_BITS:
         yield exact
 
 
-def _rounded(scales: list[Fraction], offsets: list[Fraction], unit: Fraction) -> IntegerScores:
-    return IntegerScores(
-        np.array([round(scale / unit) for scale in scales], dtype=np.int64),
-        np.array([round(offset / unit) for offset in offsets], dtype=np.int64),
-        float(unit),
-    )
-
-
-def _exact(scales: list[Fraction], offsets: list[Fraction]) -> IntegerScores | None:
+def _exact_unit(scales: list[Fraction], offsets: list[Fraction]) -> Fraction:
+    """Return the greatest unit that all are multiples of."""
     values = [*scales, *offsets]
     denominator = lcm(*(value.denominator for value in values))
-    common = gcd(*(int(value * denominator) for value in values))
-    if common == 0:
-        return None
-    unit = Fraction(common, denominator)
-    if max(abs(value) for value in values) / unit >= 2**SCORE_BITS:
-        return None
-    return _rounded(scales, offsets, unit)
+    return Fraction(gcd(*(int(value * denominator) for value in values)), denominator)
 
 
-def _reach(scores: IntegerScores, bounds: Bounds) -> int:
+def _reach(multiplier: list[int], offset: list[int], bounds: Bounds) -> int:
     return max(
-        abs(int(multiplier) * int(end) + int(offset))
+        abs(factor * int(end) + whole)
         for ends in (bounds.lows, bounds.highs)
-        for multiplier, offset, end in zip(scores.multiplier, scores.offset, ends, strict=True)
+        for factor, whole, end in zip(multiplier, offset, ends, strict=True)
     )
 
 
@@ -114,7 +119,7 @@ def _same_order(
     scales: list[Fraction], offsets: list[Fraction], scores: IntegerScores, bounds: Bounds
 ) -> bool:
     """Whether every two classes compare alike as integers and as reals, over all of ``bounds``."""
-    unit = Fraction(scores.scale)
+    unit = scores.unit
     wholes = [
         (int(multiplier), int(offset))
         for multiplier, offset in zip(scores.multiplier, scores.offset, strict=True)
