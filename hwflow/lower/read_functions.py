@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwflow.lower.graph import Attribute, Shape
-from hwflow.lower.read_context import Context, evaluated, reads
+from hwflow.lower.read_context import Context, Result, evaluated, reads
 from hwflow.lower.read_elements import add_constant, on_elements
 from hwflow.lower.read_fold import fold
 from hwflow.lower.read_layouts import MAP_RANK, aligned, as_map, as_vector, plain
@@ -115,10 +115,6 @@ def _power(ctx: Context, node: Node) -> Value:
 
 @reads("Add", "Sub", "Mul", "Div")
 def _arithmetic(ctx: Context, node: Node) -> Value:
-    return arithmetic(ctx, node)
-
-
-def arithmetic(ctx: Context, node: Node) -> Value:
     """Read an operator on two tensors, of which one may be constant."""
     values = [ctx.value(node, 0), ctx.value(node, 1)]
     if not any(isinstance(value, View) for value in values):
@@ -198,13 +194,13 @@ def _padded(view: View, rank: int) -> tuple[int | None, ...] | None:
 
 
 @reads("Sum")
-def _sum(ctx: Context, node: Node) -> Value:
+def _sum(ctx: Context, node: Node) -> Result:
     """Read a sum of two as an addition."""
     if len(node.inputs) == 1:
         return ctx.view(node)
     if len(node.inputs) > 2:
         node.refuse("sums of more than two tensors are not supported; add them pairwise")
-    return arithmetic(ctx, replace(node, op="Add"))
+    return _arithmetic(ctx, replace(node, op="Add"))
 
 
 @reads("Softmax", "LogSoftmax")
