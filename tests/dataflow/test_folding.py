@@ -86,8 +86,8 @@ def test_automatic_target_fills_the_limit_and_no_more():
         assert used.dsps <= limit.dsps
         return max(int(operator.get_exp_cycles()) for operator in operators(model))
 
-    small, large = cycles(Resources(luts=9000, dsps=4)), cycles(Resources(luts=40_000, dsps=200))
-    assert small > 2 * large
+    least = estimate(fold(to_hardware(NETWORKS["separable"]()), 50_000)).luts
+    assert cycles(Resources(luts=1.3 * least)) > 2 * cycles(Resources(luts=4 * least, dsps=200))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -18,7 +18,7 @@ LINES = {
     "xnor": ("hwf_dot_lut.sv", "? ~(weight ^ act)", "? (weight ^ act)"),
     "threshold": ("hwf_mac_core.sv", "(first ? init[", "(first ? ~init["),
     "triple": ("hwf_popcount.sv", "a[g] ^ b[g] ^ c[g]}", "a[g] ^ b[g]}"),
-    "maximum": ("hwf_pool_max.sv", "first || now > old", "first || now < old"),
+    "maximum": ("hwf_pool.sv", "first || above ?", "first || !above ?"),
 }
 
 
@@ -52,8 +52,8 @@ def test_broken_line_is_found(accelerator, frames, name):
         (0, "*HwfXnorMVAU*_weights.dat"),
         (0, "*HwfXnorMVAU*_init.dat"),
         (0, "*Thresholding*_threshs_0_0.dat"),
-        (1, "*MVAU_rtl_0_weights.dat"),
-        (1, "*Thresholding*_threshs_0_0.dat"),
+        (1, "*MVAU_rtl_weights.dat"),
+        (1, "*HwfRequant*_biases.dat"),
     ],
 )
 def test_changed_memory_is_found(accelerator, frames, stage, pattern):

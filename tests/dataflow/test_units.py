@@ -35,11 +35,8 @@ def test_wide_products_go_on_dsps_and_narrow_ones_stay():
     network = mixed()
     model = fold(to_hardware(network), 1500)
     placed = place(model, choose(model, 200))
-    kinds = {
-        node.name.split("_")[0]: node.op_type for node in placed.graph.node if "MVAU" in node.name
-    }
-    assert kinds["conv0"] == "MVAU_rtl"
-    assert kinds["conv4"] == "HwfMVAU_rtl"
+    kinds = [node.op_type for node in placed.graph.node if "MVAU" in node.op_type]
+    assert kinds == ["MVAU_rtl", "HwfMVAU_rtl", "HwfMVAU_rtl"]
     frames = random_frames(network, 4)
     np.testing.assert_array_equal(execute(placed, frames), evaluate(network, frames))
 
@@ -50,7 +47,7 @@ def test_never_more_dsps_than_there_are(dsps):
     chosen = choose(model, dsps)
     assert sum(placement.dsps for placement in chosen) <= dsps
     assert all(placement.luts > 0 for placement in chosen)
-    assert bool(chosen) == (dsps >= 5)
+    assert bool(chosen) == (dsps > 0)
 
 
 def test_lowest_code_gets_a_bit_more():
