@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +140,11 @@ def _compare_codes(
 ) -> IntArray:
     """Return the file's codes of ``mark`` after comparing them with the network's."""
     got = local.values[mark.tensor]
+    defined = _defined(mark, local.values[mark.source])
+    if not np.array_equal(defined, got):
+        _raise(
+            f"thresholds of node {mark.quantiser.op.name!r}", defined, got, defined != got, start
+        )
     places = np.empty((len(reals), mark.index.size), np.float64)
     places[:, mark.index.ravel()] = reals.reshape(len(reals), -1)
     steps = (places.reshape(got.shape) - mark.offset) / mark.scale
@@ -151,18 +156,37 @@ def _compare_codes(
     right = tuple(differing.T)
     ties = _ties(network, mark, local.values[mark.source][right], right[-1], expected, got, right)
     if not ties.all():
-        first = differing[np.argmin(ties)]
-        raise VerificationError(
-            f"{ACTIVATIONS} of node {mark.quantiser.op.name!r}",
-            compared=expected.size,
-            mismatches=int((~ties).sum()),
-            sample=start + int(first[0]),
-            expected=f"{expected[tuple(first)]} at {tuple(first[1:].tolist())}",
-            got=str(got[tuple(first)]),
-        )
+        wrong = np.zeros(got.shape, np.bool_)
+        wrong[right] = ~ties
+        _raise(f"{ACTIVATIONS} of node {mark.quantiser.op.name!r}", expected, got, wrong, start)
     local.count.ties += len(differing)
     np.add.at(local.count.frames, differing[:, 0], 1)
     return expected
+
+
+def _defined(mark: Mark, source: IntArray) -> IntArray:
+    """Return the codes (N, H, W, C) that the stretch and quantiser of ``mark`` define."""
+    channels = source.shape[-1]
+    columns = source.reshape(-1, channels).T
+    codes = mark.quantiser.codes(mark.stretch.evaluate(columns))
+    shift = np.rint((mark.quantiser.offset - mark.offset) / mark.scale).astype(np.int64)
+    result: IntArray = (codes + shift[:, np.newaxis]).T.reshape(source.shape)
+    return result
+
+
+def _raise(
+    link: str, expected: IntArray, got: IntArray, wrong: NDArray[np.bool_], start: int
+) -> NoReturn:
+    """Raise an error that names the first of the differences ``wrong`` (N, H, W, C)."""
+    first = tuple(int(place) for place in np.argwhere(wrong)[0])
+    raise VerificationError(
+        link,
+        compared=expected.size,
+        mismatches=int(wrong.sum()),
+        sample=start + first[0],
+        expected=f"{expected[first]} at {first[1:]}",
+        got=str(got[first]),
+    )
 
 
 def _ties(

@@ -13,7 +13,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from hwflow.config.bundle import Link
 from hwflow.lower.compare import check_qonnx
 from hwflow.lower.evaluate import evaluate
-from hwflow.lower.lowering import InputSpec, lower, resolve_input
+from hwflow.lower.lowering import AUTO, InputSpec, lower, resolve_input
 from hwflow.lower.network import Network
 from hwflow.lower.read import read
 
@@ -145,17 +145,25 @@ def run_qonnx(path: Path, network: Network, spec: InputSpec, frames: np.ndarray)
     return np.stack([next(iter(row.values())).reshape(-1) for row in rows])
 
 
-def exact(chain: Chain, folder: Path, spec: InputSpec = InputSpec(), count: int = 12) -> Network:  # noqa: B008
+def exact(chain: Chain, folder: Path, spec: InputSpec = AUTO, count: int = 12) -> Network:
     """Return the network of ``chain``, whose scores are the file's own, bit for bit."""
+    network, scores = compare_exactly(chain, folder, spec, count)
+    assert len(np.unique(scores, axis=0)) > 1, "a network that answers all frames alike"
+    return network
+
+
+def compare_exactly(
+    chain: Chain, folder: Path, spec: InputSpec = AUTO, count: int = 12
+) -> tuple[Network, np.ndarray]:
+    """Return the network of ``chain`` and its scores, compared with the file's own; no ties."""
     path = chain.save(folder)
     network = lower(read(path), spec)
     frames = frames_of(network, count)
     scores = evaluate(network, frames)
     expected = run_qonnx(path, network, spec, frames)
     np.testing.assert_array_equal(scores * network.score_scale + network.score_offset, expected)
-    assert len(np.unique(scores, axis=0)) > 1, "a network that answers all frames alike"
     assert all(link.ties == 0 for link in links(path, spec, frames))
-    return network
+    return network, scores
 
 
 def links(path: Path, spec: InputSpec, frames: np.ndarray) -> tuple[Link, ...]:
