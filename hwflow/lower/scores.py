@@ -20,8 +20,8 @@ _PAIRS = 2**26
 _SHORT_BITS = 16
 # Ratios of scales with denominators up to here are taken as meant.
 _LONGEST = 2**12
-# Extra bits of an inexact bias, so that margins are right to a fraction of an accumulator step.
-_BIAS_BITS = 8
+# Bits behind the point of rounded scores, so that margins are right to a fraction of a step.
+_EXTRA_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +91,9 @@ def _units(scales: list[Fraction], offsets: list[Fraction]) -> Iterator[Fraction
     short = largest / exact < 2**_SHORT_BITS
     if short:
         yield exact
-    # With one scale for all, multipliers that are powers of two are exact; then the bias alone is
-    # rounded, and finely enough for margins, where that fits.
-    even = all(scale == largest for scale in scales)
-    for bits in (*range(_BIAS_BITS, SCORE_BITS), *range(_BIAS_BITS if even else 0)):
-        yield largest / 2**bits
+    # The smallest scale is 1. Fine enough for margins first, where that fits.
+    for bits in (*range(_EXTRA_BITS, SCORE_BITS), *reversed(range(_EXTRA_BITS))):
+        yield Fraction(1, 2**bits)
     if not short and largest / exact < 2**SCORE_BITS:
         yield exact
 

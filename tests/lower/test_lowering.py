@@ -621,3 +621,23 @@ def test_quantised_scores_are_signed_codes(tmp_path, kind):
 def test_a_map_is_no_score(tmp_path):
     with pytest.raises(UnsupportedModelError, match="expected one score per class"):
         lower(read(multi_start().save(tmp_path)))
+
+
+def test_one_score_and_no_more(tmp_path):
+    net = multi_start().scores(64, 1)
+    assert exact(net.op("Add", net.const(2.0)), tmp_path).classes == 1
+
+
+def test_sums_beyond_32_bits_are_refused(tmp_path):
+    net = Chain(64, 1, 1)
+    for _ in range(4):
+        net.conv(net.weights(64, 64, 1, 1, bits=8, scale=1.0), (1, 1))
+    with pytest.raises(UnsupportedModelError, match=r"Conv_\d+'.*more than 32 bits"):
+        lower_file(net.scores(64, 3).save(tmp_path))
+
+
+def test_too_many_levels_are_refused(tmp_path):
+    net = Chain(*SHAPE)
+    net.conv(net.weights(4, 2, 3, 3, bits=8)).quant(0.5, bits=16).scores(64, 3)
+    with pytest.raises(UnsupportedModelError, match=r"Quant_\d+'.*levels within reach"):
+        lower_file(net.save(tmp_path))
