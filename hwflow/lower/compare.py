@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
@@ -22,7 +23,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from hwflow.config.bundle import Link
 from hwflow.errors import VerificationError
 from hwflow.lower.context import Mark
-from hwflow.lower.emit import execute
+from hwflow.lower.emit import QONNX, execute
 from hwflow.lower.evaluate import BATCH, apply, as_integers, evaluate
 from hwflow.lower.graph import TAILS, Graph
 from hwflow.lower.input_spec import InputSpec, ResolvedInput
@@ -305,7 +306,7 @@ def _compare_file(
         )
         return None
     expected, got = own, _vectors(outputs)
-    if labelled:
+    if labelled or expected.shape != got.shape:
         wrong = expected[:, 0] != got.argmax(axis=1)
     elif ordered:
         wrong = expected.argmax(axis=1) != got.argmax(axis=1)
@@ -339,22 +340,33 @@ def _execute_file(
     inputs = {entry.name for entry in proto.graph.initializer}
     (source,) = [entry for entry in proto.graph.input if entry.name not in inputs]
     dims = source.type.tensor_type.shape.dim
-    dims[0].ClearField("dim_param")
-    dims[0].dim_value = 1
-    for result in proto.graph.output:
-        result.type.tensor_type.ClearField("shape")
-    del proto.graph.value_info[:]
+    if dims[0].dim_value != 1:
+        dims[0].ClearField("dim_param")
+        dims[0].dim_value = 1
+        for result in proto.graph.output:
+            result.type.tensor_type.ClearField("shape")
+        del proto.graph.value_info[:]
+    _settle_trunc(proto)
     model = ModelWrapper(proto).transform(InferShapes())
+    element = helper.tensor_dtype_to_np_dtype(source.type.tensor_type.elem_type)
     shape = [dim.dim_value for dim in dims]
     maps = _floats(graph, network, resolved, frames)
     if graph.channels_last and maps.ndim == 4:
         maps = maps.transpose(0, 2, 3, 1)
     rows = []
     for frame in maps:
-        feed = {source.name: np.ascontiguousarray(frame).reshape(shape)}
+        feed = {source.name: np.ascontiguousarray(frame, element).reshape(shape)}
         result = execute_onnx(model, feed)
         rows.append(np.asarray(result[model.graph.output[-1].name]).reshape(-1))
     labelled = rows[0].dtype.kind in "iu"
     last = model.find_producer(model.graph.output[-1].name)
     ordered = last is not None and last.op_type in TAILS
     return np.stack(rows).astype(np.float64), labelled, ordered
+
+
+def _settle_trunc(proto: Any) -> None:
+    """Give a file whose Trunc has its sixth input the operator set that introduced it."""
+    if any(node.op_type == "Trunc" and len(node.input) == 6 for node in proto.graph.node):
+        for opset in proto.opset_import:
+            if opset.domain == QONNX:
+                opset.version = max(opset.version, 2)

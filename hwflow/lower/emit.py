@@ -13,7 +13,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from hwflow.lower.graph import QUANTISERS, Graph, Op
 from hwflow.lower.stretch import Float32s
 
-_QONNX = "qonnx.custom_op.general"
+QONNX = "qonnx.custom_op.general"
 _OPSET = 13
 # Attributes of the normal form that are inputs in ONNX.
 _AS_INPUTS = {"Clip": ("min", "max"), "Pad": ("pads", "value")}
@@ -58,7 +58,7 @@ def to_model(graph: Graph, *, batch: int, without: Collection[str] = ()) -> Any:
     )
     # Trunc has a sixth input since version 2 of its operator set.
     version = 2 if any(op.kind == "Trunc" and len(op.inputs) == 6 for op in ops) else 1
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_QONNX, version)]
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(QONNX, version)]
     return ModelWrapper(helper.make_model(proto, opset_imports=opsets))
 
 
@@ -80,5 +80,5 @@ def _node(op: Op, constants: dict[str, Float32s]) -> Any:
         kind = np.int64 if name == "pads" else np.float32
         constants[key] = np.array(value, kind)
         inputs.append(key)
-    domain = _QONNX if op.kind in QUANTISERS else ""
+    domain = QONNX if op.kind in QUANTISERS else ""
     return helper.make_node(op.kind, inputs, [op.output], name=op.name, domain=domain, **attributes)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from chain import Chain, frames_of
+from onnx import load, save
 
 from hwflow.errors import VerificationError
 from hwflow.lower import compare
@@ -126,3 +127,31 @@ def test_batches_are_put_together(tmp_path, monkeypatch):
     whole = check(model(), tmp_path)
     monkeypatch.setattr(compare, "BATCH", 5)
     assert check(model(), tmp_path) == whole
+
+
+@pytest.mark.parametrize("batch", ["N", 4])
+def test_files_for_other_batches_are_executed_a_frame_at_a_time(tmp_path, batch):
+    path = model().save(tmp_path)
+    proto = load(path)
+    dim = proto.graph.input[0].type.tensor_type.shape.dim[0]
+    if isinstance(batch, str):
+        dim.dim_param = batch
+    else:
+        dim.dim_value = batch
+    save(proto, path)
+    graph = read(path)
+    network = lower(graph)
+    links = check_qonnx(path, graph, network, InputSpec(), frames_of(network, 8))
+    assert [(link.compared, link.ties) for link in links[2:]] == [(8, 0), (8, 0)]
+
+
+def test_a_file_that_qonnx_cannot_execute_is_compared_in_normal_form(tmp_path, caplog):
+    path = model().save(tmp_path)
+    graph = read(path)
+    network = lower(graph)
+    proto = load(path)
+    proto.graph.node[0].domain = "onnx.unknown"
+    save(proto, path)
+    links = check_qonnx(path, graph, network, InputSpec(), frames_of(network, 4))
+    assert len(links) == 3
+    assert "qonnx cannot execute the file" in caplog.text
