@@ -152,6 +152,6 @@ def test_a_file_that_qonnx_cannot_execute_is_compared_in_normal_form(tmp_path, c
     proto = load(path)
     proto.graph.node[0].domain = "onnx.unknown"
     save(proto, path)
-    links = check_qonnx(path, graph, network, InputSpec(), frames_of(network, 4))
+    links = check_qonnx(path, graph, network, InputSpec(), frames_of(network, 8))
     assert len(links) == 3
     assert "qonnx cannot execute the file" in caplog.text
