@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-
-class RomStyle(IntEnum):
-    """``Style`` of ``hwf_weight_rom``."""
-
-    LUT = 0
-    DISTRIBUTED = 1
-    BLOCK = 2
-
-
-_ASKED = {
-    "lut": RomStyle.LUT,
-    "distributed": RomStyle.DISTRIBUTED,
-    "block": RomStyle.BLOCK,
-}
-#: values of the attribute ``ram_style``
-RAM_STYLES = frozenset({"auto", *_ASKED})
+#: Values of the attribute ``ram_style``. A ROM of LUTs is logic and "distributed" alike.
+RAM_STYLES = frozenset({"auto", "lut", "distributed", "block"})
 
 # A LUT6 holds 64 x 1 bits; a RAMB18 holds 512 x 36 in its widest shape (UG473, table 1-7) and
 # half the width for each doubling of the depth.
@@ -42,18 +26,14 @@ def rom_ramb18(depth: int, width: int) -> int:
     return -(-width // lanes) * -(-depth // RAMB18_DEPTH)
 
 
-def rom_style(depth: int, width: int, asked: str = "auto") -> RomStyle:
-    """Return the style of a ROM; ``asked`` is "auto" or names one.
+def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
+    """Return whether a ROM goes into block RAM, as ``style`` asks.
 
     "auto" takes block RAM from 64 words on where each RAMB18 saves at least ``LUTS_PER_RAMB18``
     LUTs: shallow or narrow memories would leave most of a block empty.
-
-    Raises:
-        ValueError: ``asked`` is no style.
     """
-    if asked != "auto":
-        if asked not in _ASKED:
-            raise ValueError(f"ram_style {asked!r}: expected one of {sorted(RAM_STYLES)}")
-        return _ASKED[asked]
+    assert style in RAM_STYLES, style
+    if style != "auto":
+        return style == "block"
     saves = rom_luts(depth, width) >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
-    return RomStyle.BLOCK if depth >= LUT_DEPTH and saves else RomStyle.LUT
+    return depth >= LUT_DEPTH and saves

@@ -5,7 +5,7 @@
 // complement integer of WeightBits, or (WeightBipolar) one bit v for 2v − 1; an activation is
 // unsigned or (ActSigned) two's complement.
 // Each pair of planes gives one bit per lane; the ones of equal weight 2^s are counted together
-// (`hwf_popcount`), about 4/3 × WeightBits × ActBits LUT6 a lane. Bits that count negatively are
+// (`hwf_popcount`), about 1.8 × WeightBits × ActBits LUTs a lane. Bits that count negatively are
 // inverted, and −x is taken as ~x, so the sum is too large by an amount that the weights alone
 // determine; the accumulator's initial value takes it back (`hwflow.dataflow.packing`).
 // Latency: COUNT_LATENCY + LEVELS enabled clocks (`Latency` must say so: it is checked).

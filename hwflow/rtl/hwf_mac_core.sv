@@ -5,8 +5,9 @@
 // gives MH/PE output beats of PE rows. Depthwise: MH channels with MW taps each; a beat holds SIMD
 // taps of PE channels (tap-major), in the order [MH/PE][MW/SIMD].
 // An accumulator starts from its row's word of InitFile (one word for all rows: ConstantInit),
-// and adds 2^ActShift times the sums of `hwf_dot_lut` or, UseDsp, `hwf_dot_dsp`, modulo 2^AccBits. An output lane is the accumulator,
-// or (UseThreshold) its top bit: the word then makes it 2^(AccBits−1) where the row fires.
+// and adds 2^ActShift times the sums of `hwf_dot_lut` or, UseDsp, `hwf_dot_dsp`, modulo 2^AccBits.
+// An output lane is the accumulator, or (UseThreshold) its top bit: then the word makes the
+// accumulator 2^(AccBits−1) or more where the row fires.
 // Weights: `weight_i` must follow `fold_o` one `weight_en_o` clock later (`hwf_weight_rom`); it is
 // PE × WeightBits planes of SIMD bits.
 // Throughput: one fold a clock, (MW/SIMD) × (MH/PE) clocks a vector, back to back.
@@ -30,7 +31,7 @@ module hwf_mac_core #(
     parameter int unsigned AccBits = 8,
     parameter bit UseThreshold = 1'b0,
     parameter bit ConstantInit = 1'b1,
-    parameter int unsigned InitStyle = 0,
+    parameter bit InitBlock = 1'b0,
     // verilog_lint: waive explicit-parameter-storage-type (yosys knows no string parameters)
     parameter InitFile = "init.dat",
     localparam int unsigned Folds = (MW / SIMD) * (MH / PE),
@@ -138,7 +139,7 @@ module hwf_mac_core #(
   localparam int unsigned INIT_DEPTH = ConstantInit ? 1 : ROWS;
   localparam int unsigned INIT_BITS = INIT_DEPTH > 1 ? $clog2(INIT_DEPTH) : 1;
   // A block RAM is read one clock ahead. LUTs are read at once: a few rows vanish in the adders.
-  localparam bit INIT_BLOCK = InitStyle == 2 && INIT_DEPTH > 1;
+  localparam bit INIT_BLOCK = InitBlock && INIT_DEPTH > 1;
   localparam int unsigned INIT_STAGE = INIT_BLOCK ? LATENCY - 1 : LATENCY;
   logic [PE*AccBits-1:0] init;
   logic [INIT_BITS-1:0] init_row;
@@ -157,7 +158,7 @@ module hwf_mac_core #(
   hwf_weight_rom #(
       .Depth     (INIT_DEPTH),
       .Width     (PE * AccBits),
-      .Style     (InitStyle),
+      .UseBlock  (INIT_BLOCK),
       .Registered(INIT_BLOCK),
       .File      (InitFile)
   ) u_init (

@@ -4,7 +4,8 @@
 // Each position arrives as MH/PE blocks of MW/SIMD beats; a beat holds SIMD taps of PE channels,
 // tap-major, as FINN's depthwise sliding window sends them. It yields MH/PE output beats of PE
 // accumulators (AccBits, two's complement), channel = beat × PE + lane.
-// Operands: as `hwf_dot_lut`, or (UseDsp) `hwf_dot_dsp`. ActShift = 1: an activation bit b means 2b − 1.
+// Operands: as `hwf_dot_lut`, or (UseDsp) `hwf_dot_dsp`. ActShift = 1: an activation bit b means
+// 2b − 1.
 // Throughput, latency and handshake: as `hwf_mac_core`; one fold a clock, back to back.
 // WeightFile: $readmemh, one word per fold in order (row block, column block), bit
 // ((lane × WeightBits + plane) × SIMD + column). InitFile: lane-packed initial values of the
@@ -24,8 +25,8 @@ module hwf_vvau #(
     parameter bit UseDsp = 1'b0,
     parameter int unsigned AccBits = 8,
     parameter bit ConstantInit = 1'b1,
-    parameter int unsigned WeightStyle = 0,
-    parameter int unsigned InitStyle = 0,
+    parameter bit WeightBlock = 1'b0,
+    parameter bit InitBlock = 1'b0,
     // verilog_lint: waive explicit-parameter-storage-type (yosys knows no string parameters)
     parameter WeightFile = "weights.dat",
     parameter InitFile = "init.dat"
@@ -49,10 +50,10 @@ module hwf_vvau #(
   logic weight_en;
   logic [PE*WeightBits*SIMD-1:0] weight;
   hwf_weight_rom #(
-      .Depth(FOLDS),
-      .Width(PE * WeightBits * SIMD),
-      .Style(WeightStyle),
-      .File (WeightFile)
+      .Depth   (FOLDS),
+      .Width   (PE * WeightBits * SIMD),
+      .UseBlock(WeightBlock),
+      .File    (WeightFile)
   ) u_weights (
       .clk_i (ap_clk),
       .en_i  (weight_en),
@@ -74,7 +75,7 @@ module hwf_vvau #(
       .UseDsp       (UseDsp),
       .AccBits      (AccBits),
       .ConstantInit (ConstantInit),
-      .InitStyle    (InitStyle),
+      .InitBlock    (InitBlock),
       .InitFile     (InitFile)
   ) u_core (
       .ap_clk       (ap_clk),

@@ -2,14 +2,21 @@
 // Read-only memory of a matrix unit, filled from a $readmemh file.
 //
 // `data_o` follows `addr_i` one enabled clock later (Registered), or at once, which block RAM
-// cannot. The style never changes a latency. Style: 0 LUTs as logic, 1 LUTs as distributed memory,
-// 2 block RAM; attributes tell yosys and Vivado. `hwflow.dataflow.memory` chooses it by size.
+// cannot. UseBlock: in block RAM, else in LUTs, as attributes tell yosys and Vivado; where it lies
+// changes no latency. `hwflow.dataflow.memory` chooses by size.
 `default_nettype none
+
+// One thing by two names, and yosys refuses Vivado's.
+`ifdef YOSYS
+`define HWF_ROM_OF_LUTS "logic"
+`else
+`define HWF_ROM_OF_LUTS "distributed"
+`endif
 
 module hwf_weight_rom #(
     parameter int unsigned Depth = 16,
     parameter int unsigned Width = 8,
-    parameter int unsigned Style = 0,
+    parameter bit UseBlock = 1'b0,
     parameter bit Registered = 1'b1,
     // verilog_lint: waive explicit-parameter-storage-type (yosys knows no string parameters)
     parameter File = "rom.dat",
@@ -21,10 +28,7 @@ module hwf_weight_rom #(
     output      logic [   Width-1:0] data_o
 );
 
-  if (Style > 2) begin : gen_check_style
-    $fatal(1, "hwf_weight_rom: Style is 0 (LUT), 1 (distributed) or 2 (block)");
-  end
-  if (Style == 2 && !Registered && Depth > 1) begin : gen_check_block
+  if (UseBlock && !Registered && Depth > 1) begin : gen_check_block
     $fatal(1, "hwf_weight_rom: block RAM is registered");
   end
 
@@ -35,16 +39,12 @@ module hwf_weight_rom #(
     logic unused_addr;
     assign unused_addr = addr_i[0];
     assign word = rom[0];
-  end else if (Style == 2) begin : gen_block
-    (* rom_style = "block", ram_style = "block" *) logic [Width-1:0] rom[Depth];
-    initial $readmemh(File, rom);
-    assign word = rom[addr_i];
-  end else if (Style == 1) begin : gen_distributed
-    (* rom_style = "distributed", ram_style = "distributed" *) logic [Width-1:0] rom[Depth];
+  end else if (UseBlock) begin : gen_block
+    (* rom_style = "block" *) logic [Width-1:0] rom[Depth];
     initial $readmemh(File, rom);
     assign word = rom[addr_i];
   end else begin : gen_lut
-    (* rom_style = "logic", ram_style = "logic" *) logic [Width-1:0] rom[Depth];
+    (* rom_style = `HWF_ROM_OF_LUTS *) logic [Width-1:0] rom[Depth];
     initial $readmemh(File, rom);
     assign word = rom[addr_i];
   end
@@ -59,4 +59,5 @@ module hwf_weight_rom #(
 
 endmodule
 
+`undef HWF_ROM_OF_LUTS
 `default_nettype wire

@@ -20,8 +20,8 @@ module hwf_xnor_mvau #(
     parameter int unsigned SIMD = 4,
     parameter int unsigned PE = 2,
     parameter bit UseThreshold = 1'b0,
-    parameter int unsigned WeightStyle = 0,
-    parameter int unsigned InitStyle = 0,
+    parameter bit WeightBlock = 1'b0,
+    parameter bit InitBlock = 1'b0,
     // verilog_lint: waive explicit-parameter-storage-type (yosys knows no string parameters)
     parameter WeightFile = "weights.dat",
     parameter InitFile = "init.dat",
@@ -49,10 +49,10 @@ module hwf_xnor_mvau #(
   logic weight_en;
   logic [PE*SIMD-1:0] weight;
   hwf_weight_rom #(
-      .Depth(FOLDS),
-      .Width(PE * SIMD),
-      .Style(WeightStyle),
-      .File (WeightFile)
+      .Depth   (FOLDS),
+      .Width   (PE * SIMD),
+      .UseBlock(WeightBlock),
+      .File    (WeightFile)
   ) u_weights (
       .clk_i (ap_clk),
       .en_i  (weight_en),
@@ -69,7 +69,7 @@ module hwf_xnor_mvau #(
       .AccBits     (AccBits),
       .UseThreshold(UseThreshold),
       .ConstantInit(!UseThreshold),
-      .InitStyle   (InitStyle),
+      .InitBlock   (InitBlock),
       .InitFile    (InitFile)
   ) u_core (
       .ap_clk       (ap_clk),

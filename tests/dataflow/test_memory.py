@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwflow.dataflow.memory import RomStyle, rom_luts, rom_ramb18, rom_style
+from hwflow.dataflow.memory import rom_in_block, rom_luts, rom_ramb18
 
 
 @pytest.mark.parametrize(
@@ -21,24 +21,22 @@ def test_luts_hold_64_words():
 
 
 @pytest.mark.parametrize(
-    ("depth", "width", "style"),
+    ("depth", "width", "block"),
     [
-        (16, 4096, RomStyle.LUT),  # shallow: mostly empty blocks
-        (512, 2, RomStyle.LUT),  # narrow
-        (63, 36, RomStyle.LUT),
-        (512, 36, RomStyle.BLOCK),
-        (1024, 256, RomStyle.BLOCK),
-        (128, 36, RomStyle.LUT),
-        (256, 36, RomStyle.BLOCK),
+        (16, 4096, False),  # shallow: mostly empty blocks
+        (512, 2, False),  # narrow
+        (63, 36, False),
+        (512, 36, True),
+        (1024, 256, True),
+        (128, 36, False),
+        (256, 36, True),
     ],
 )
-def test_automatic(depth, width, style):
-    assert rom_style(depth, width) is style
+def test_automatic(depth, width, block):
+    assert rom_in_block(depth, width) is block
 
 
 def test_what_is_asked_for_wins():
-    assert rom_style(4, 4, "block") is RomStyle.BLOCK
-    assert rom_style(4096, 64, "lut") is RomStyle.LUT
-    assert rom_style(4096, 64, "distributed") is RomStyle.DISTRIBUTED
-    with pytest.raises(ValueError, match="ram_style 'ultra'"):
-        rom_style(4, 4, "ultra")
+    assert rom_in_block(4, 4, "block")
+    assert not rom_in_block(4096, 64, "lut")
+    assert not rom_in_block(4096, 64, "distributed")

@@ -150,15 +150,13 @@ def test_yosys_reads_the_units_as_verilator_does(tmp_path):
 @pytest.mark.parametrize(
     ("layer", "old", "new"),
     [
-        (XNOR[0], "? ~(weight ^ act)", "? (weight ^ act)"),
-        (XNOR[0], "a[g] ^ b[g] ^ c[g]}", "a[g] ^ b[g]}"),
         (XNOR[0], "(first ? init[", "(first ? ~init["),
         (DENSE[6], "NEGATIVE ? ~product", "NEGATIVE ? product"),
         (DENSE[0], "live ? s_axis_tdata : replay_mem[column_q]", "s_axis_tdata"),
-        (DSP[1], "Signed && a[WIDE-2]", "1'b0"),
+        (DSP[0], "Signed && a[WIDE-2]", "1'b0"),
         (DEPTHWISE[1], "beat[(l*SETS+p)*ActBits+a]", "beat[(p*SIMD+l)*ActBits+a]"),
     ],
-    ids=["xnor", "full-adder", "initial", "sign", "replay", "adder", "taps"],
+    ids=["initial", "sign", "replay", "adder", "taps"],
 )
 def test_a_changed_unit_fails(tmp_path, layer, old, new):
     with pytest.raises((SystemExit, AssertionError)):

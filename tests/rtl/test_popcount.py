@@ -9,9 +9,7 @@ from layer_case import SEED, run_layer
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize(
-    ("width", "more"), [(1, 0), (2, 2), (5, 0), (6, 0), (7, 1), (13, 0), (36, 0), (65, 3)]
-)
+@pytest.mark.parametrize(("width", "more"), [(1, 0), (2, 2), (6, 0), (7, 1), (36, 0), (65, 3)])
 def test_counts(tmp_path, width, more):
     """``more``: clocks of delay beyond the tree's own."""
     random = np.random.default_rng(SEED)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hwflow.dataflow.memory import RAM_STYLES, RomStyle, rom_style
+from hwflow.dataflow.memory import RAM_STYLES, rom_in_block
 from hwflow.dataflow.packing import (
     IntArray,
     Operands,
@@ -90,15 +90,15 @@ class HwfMatrixOp(HwfRtlOp):
         """Return vectors × folds."""
         return int(np.prod(self.vectors)) * self.folds()
 
-    def weight_style(self, weight_bits: int) -> RomStyle:
-        """Return where the weights go."""
+    def weights_in_block(self, weight_bits: int) -> bool:
+        """Return whether the weights go into block RAM."""
         width = self.attribute("PE") * self.attribute("SIMD") * weight_bits
-        return rom_style(self.folds(), width, self.attribute("ram_style"))
+        return rom_in_block(self.folds(), width, self.attribute("ram_style"))
 
-    def init_style(self, acc_bits: int) -> RomStyle:
-        """Return where the accumulators' initial values go."""
+    def init_in_block(self, acc_bits: int) -> bool:
+        """Return whether the accumulators' initial values go into block RAM."""
         pe = self.attribute("PE")
-        return rom_style(self.rows // pe, pe * acc_bits, self.attribute("ram_style"))
+        return rom_in_block(self.rows // pe, pe * acc_bits, self.attribute("ram_style"))
 
     def store(self, context: dict[str, Any], result: IntArray) -> None:
         """Put integers into the output tensor, exactly."""
@@ -195,8 +195,8 @@ class HwfIntegerMatrixOp(HwfMatrixOp):
             "pe": self.attribute("PE"),
             "operands": operands,
             "acc_bits": acc_bits,
-            "weight_style": int(self.weight_style(operands.weight_bits)),
-            "init_style": int(self.init_style(acc_bits)),
+            "weight_block": int(self.weights_in_block(operands.weight_bits)),
+            "init_block": int(self.init_in_block(acc_bits)),
             "in_bits": self.get_instream_width(),
             "out_bits": self.get_outstream_width(),
         }

@@ -58,8 +58,8 @@ class HwfXnorMVAU_rtl(HwfDenseOp):  # noqa: N801 # FINN finds the back end by th
             "simd": self.attribute("SIMD"),
             "pe": self.attribute("PE"),
             "use_threshold": int(self.thresholded),
-            "weight_style": int(self.weight_style(1)),
-            "init_style": int(self.init_style(self.acc_bits)),
+            "weight_block": int(self.weights_in_block(1)),
+            "init_block": int(self.init_in_block(self.acc_bits)),
             "in_bits": self.get_instream_width(),
             "out_bits": self.get_outstream_width(),
         }
