@@ -460,6 +460,11 @@ class _Builder:
         datatype = self.types[stream]
         shape = (out.shape[0], out.shape[1], kernel[0] * kernel[1] * channels)
         windows = self._stream(f"{out.name}__windows", shape, datatype)
+        # FINN wants strides within the map; a lone window must have no room for a second one.
+        beyond = (
+            height - (kernel[0] - 1) * dilation[0],
+            width - (kernel[1] - 1) * dilation[1],
+        )
         self._node(
             "ConvolutionInputGenerator_rtl",
             layer.name,
@@ -470,7 +475,7 @@ class _Builder:
             IFMDim=[height, width],
             OFMDim=list(out.shape[:2]),
             SIMD=1,
-            Stride=list(_effective(stride, out.shape, (1, 1))),
+            Stride=list(_effective(stride, out.shape, beyond)),
             Dilation=[d if k > 1 else 1 for d, k in zip(dilation, kernel, strict=True)],
             inputDataType=datatype,
             outputDataType=datatype,
@@ -480,7 +485,7 @@ class _Builder:
 
 
 def _effective(stride: Pair, out: Shape, single: Pair) -> Pair:
-    """Return ``stride``, and ``single`` along axes with one output only."""
+    """Return ``stride``, and ``single`` along axes with one output, which takes no step."""
     return (stride[0] if out[0] > 1 else single[0], stride[1] if out[1] > 1 else single[1])
 
 

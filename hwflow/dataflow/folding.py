@@ -17,7 +17,7 @@ from hwflow.dataflow.parts import Resources
 from hwflow.dataflow.resources import estimate
 from hwflow.dataflow.streams import WINDOW
 from hwflow.dataflow.units import bits_of, choose
-from hwflow.errors import ConfigError
+from hwflow.errors import ConfigError, UnsupportedModelError
 
 Model = Any
 Node = Any
@@ -39,6 +39,9 @@ LARGE_THRESHOLD_STEPS = 16
 STEPS_PER_OCTAVE = 8
 
 log = logging.getLogger(__name__)
+
+
+_WINDOW_ATTRIBUTES = ("IFMDim", "ConvKernelDim", "Dilation", "OFMDim", "Stride")
 
 
 def divisors(number: int) -> list[int]:
@@ -134,18 +137,54 @@ def _fold_window(operator: Any, target: int, lanes: int) -> None:
     depthwise = operator.get_nodeattr("depthwise")
 
     def options() -> Iterator[dict[str, int]]:
-        for simd in divisors(channels):
+        for simd in divisors(channels) if _takes(operator, channels, whole=0) else []:
             yield {"SIMD": simd, "parallel_window": 0}
+        if not _takes(operator, channels, whole=1):
+            return
         # Whole windows of some channels at a time are for depthwise units only.
         for simd in divisors(channels) if depthwise else [channels]:
             yield {"SIMD": simd, "parallel_window": 1}
 
+    if not any(_takes(operator, channels, whole=whole) for whole in (0, 1)):
+        shape = {
+            name: operator.get_nodeattr(name) for name in ("ConvKernelDim", "IFMDim", "Stride")
+        }
+        raise UnsupportedModelError(
+            f"FINN's window generator cannot make these windows: kernel {shape['ConvKernelDim']}, "
+            f"map {shape['IFMDim']}, stride {shape['Stride']}, most of which no window reads; use "
+            "a smaller stride or a smaller map",
+            node=operator.onnx_node.name,
+        )
     chosen = _first_within(operator, target, options())
     # The producer's width costs nothing here (the buffer only changes shape) and saves a
     # converter, if it is wider than needed. A depthwise unit's lanes follow the window's.
     narrow = not chosen["parallel_window"] and not depthwise
     if narrow and lanes > chosen["SIMD"] and channels % lanes == 0:
         operator.set_nodeattr("SIMD", lanes)
+
+
+def _takes(operator: Any, simd: int, *, whole: int) -> bool:
+    """Whether FINN's window generator takes this shape, by pixels or by ``whole`` windows.
+
+    It asserts that strides stay within its buffer, takes logarithms of loop counts, and counts the
+    pixels behind the last window as size modulo windows, so that those must be the longer part.
+    """
+    for size, kernel, dilation, count, stride in zip(
+        *(operator.get_nodeattr(name) for name in _WINDOW_ATTRIBUTES), strict=True
+    ):
+        covered = (kernel - 1) * dilation + 1 + (count - 1) * stride
+        if size >= 2 * covered:
+            return False
+    operator.set_nodeattr("SIMD", simd)
+    operator.set_nodeattr("parallel_window", whole)
+    try:
+        if operator.select_impl_style() == "parallel":
+            operator.prepare_codegen_parallel()
+        else:
+            operator.prepare_codegen_default()
+    except (AssertionError, ValueError):
+        return False
+    return True
 
 
 def _fold_depthwise(operator: Any, target: int, lanes: int, producer: Any) -> None:

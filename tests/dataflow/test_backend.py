@@ -128,6 +128,15 @@ def test_thresholds_beyond_float_are_named(tmp_path):
         to_hardware(b.network(b.scores(x, 3, bits=2)))
 
 
+def test_windows_that_finn_miscounts_are_named(tmp_path):
+    """One window in a corner of the map: FINN's generator loses its place after a frame."""
+    b = Builder((9, 2, 1), seed=13)
+    x = b.threshold(b.conv(b.threshold("frame", 2), 2, (3, 1), bits=2, stride=(2, 2)), 2)
+    network = b.network(b.scores(x, 3, bits=2))
+    with pytest.raises(UnsupportedModelError, match=r"node 'conv1_.*kernel \[3, 1\], map \[9, 2\]"):
+        convert(network, StageConfig("stage0", PART, 10.0, 20_000), tmp_path)
+
+
 def test_unreachable_target_says_what_is_reachable(tmp_path):
     with pytest.raises(ConfigError, match=r"target_ii_cycles = 3 is too low: layer .* needs"):
         convert(NETWORKS["binary"](), StageConfig("stage0", PART, 10.0, 3), tmp_path)

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from dataflow.integer_nets import NETWORKS, random_frames, write_stage
+from dataflow.integer_nets import NETWORKS, Builder, random_frames, write_stage
 
 from hwflow.dataflow.network_file import load_network
 from hwflow.errors import VerificationError
@@ -41,6 +41,30 @@ def test_every_beat_of_every_node_is_equal(tmp_path, name):
     # The integer network, the input and each node; a duplicator has several outputs.
     assert len(links) >= 2 + len(design.stages[0].layers)
     assert all(link.compared > 0 and link.mismatches == 0 for link in links)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "kernel", "stride"),
+    [
+        ((8, 9, 2), (1, 3), (2, 2)),
+        ((9, 9, 2), (2, 2), (4, 4)),
+        ((9, 9, 2), (1, 1), (3, 3)),
+        ((1, 9, 1), (1, 2), (1, 5)),
+        ((4, 4, 2), (3, 3), (2, 2)),
+    ],
+)
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_any_stride(tmp_path, shape, kernel, stride, depthwise):
+    b = Builder(shape, seed=3)
+    x = b.threshold("frame", 3)
+    if depthwise:
+        x = b.depthwise(x, kernel, bits=3, stride=stride)
+    else:
+        x = b.conv(x, 3, kernel, bits=3, stride=stride)
+    network = b.network(b.scores(b.threshold(x, 3), 3, bits=3))
+    folder = write_stage(network, tmp_path / "a", target=20_000)
+    verify_nodes(folder, random_frames(network, 3))
 
 
 def test_scores_of_many_frames_are_equal(binary):
