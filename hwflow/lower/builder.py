@@ -112,7 +112,9 @@ class Builder:
             positive @ read.lows + negative @ read.highs,
             positive @ read.highs + negative @ read.lows,
         )
-        shape = self._windows(x, cast(Pair, weights.shape[1:3]), stride, dilation, len(weights))
+        shape = self._windows(
+            source, x, cast(Pair, weights.shape[1:3]), stride, dilation, len(weights)
+        )
 
         def make(name: str, output: Tensor) -> Layer:
             return Conv(
@@ -137,7 +139,9 @@ class Builder:
             positive * read.lows + negative * read.highs,
             positive * read.highs + negative * read.lows,
         )
-        shape = self._windows(x, cast(Pair, weights.shape[1:]), stride, dilation, len(weights))
+        shape = self._windows(
+            source, x, cast(Pair, weights.shape[1:]), stride, dilation, len(weights)
+        )
 
         def make(name: str, output: Tensor) -> Layer:
             return Depthwise(
@@ -162,7 +166,7 @@ class Builder:
     def max_pool(self, source: str, x: str, kernel: Pair, stride: Pair) -> str:
         """Append a ``MaxPool``."""
         tensor = self.tensor(x)
-        shape = self._windows(x, kernel, stride, (1, 1), tensor.shape[2])
+        shape = self._windows(source, x, kernel, stride, (1, 1), tensor.shape[2])
 
         def make(name: str, output: Tensor) -> Layer:
             return MaxPool(name, source, (x,), output, kernel=kernel, stride=stride)
@@ -175,7 +179,7 @@ class Builder:
         count = kernel[0] * kernel[1]
         read = self._bounds[x]
         bounds = Bounds(read.lows * count, read.highs * count)
-        shape = self._windows(x, kernel, stride, (1, 1), self.tensor(x).shape[2])
+        shape = self._windows(source, x, kernel, stride, (1, 1), self.tensor(x).shape[2])
 
         def make(name: str, output: Tensor) -> Layer:
             return SumPool(name, source, (x,), output, kernel=kernel, stride=stride)
@@ -307,10 +311,16 @@ class Builder:
                 self._layers[name] = replace(layer, output=replace(layer.output, bipolar=False))
         return tuple(self._layers.values())
 
-    def _windows(self, x: str, kernel: Pair, stride: Pair, dilation: Pair, channels: int) -> Shape:
+    def _windows(
+        self, source: str, x: str, kernel: Pair, stride: Pair, dilation: Pair, channels: int
+    ) -> Shape:
         height, width, _ = self.tensor(x).shape
         rows = (height - (kernel[0] - 1) * dilation[0] - 1) // stride[0] + 1
         columns = (width - (kernel[1] - 1) * dilation[1] - 1) // stride[1] + 1
+        if min(rows, columns) < 1:
+            raise UnsupportedModelError(
+                f"its window {kernel} is larger than the map of {height} × {width}", node=source
+            )
         return rows, columns, channels
 
     def _append(

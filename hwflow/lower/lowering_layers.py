@@ -32,10 +32,12 @@ def convolution(context: Context, op: Op) -> Value:
     channels, outputs = value.index.shape[0], len(integers)
     groups = op.attributes["group"]
     assert isinstance(groups, int), op.name
-    if integers.shape[1] * groups != channels or outputs % groups:
+    fits = integers.shape[1] * groups == channels and outputs % groups == 0
+    if not fits or kernel != pair(op, "kernel_shape"):
         refuse(
             op,
-            f"its weights {integers.shape} in {groups} groups do not fit {channels} channels",
+            f"its weights {integers.shape} in {groups} groups do not fit {channels} channels or "
+            f"kernel_shape {op.attributes['kernel_shape']}",
         )
     value = _padded(context, op, value, _pads(op))
     stride, dilation = pair(op, "strides"), pair(op, "dilations")
@@ -50,7 +52,6 @@ def convolution(context: Context, op: Op) -> Value:
         factors, common = _common(op, scale)
         tensor = context.builder.conv(op.name, value.tensor, dense * factors, stride, dilation)
         stretch = Stretch(common * scales, dense.sum(axis=(1, 2)) @ offset * scales)
-    assert kernel == pair(op, "kernel_shape"), op.name
     return _produced(context, tensor, stretch)
 
 
