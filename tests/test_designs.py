@@ -1,4 +1,4 @@
-"""Every committed design of a network of the field: built, and every integer of its RTL compared."""
+"""Every committed design of a known network: built, and every integer of its RTL compared."""
 
 import pytest
 import yaml

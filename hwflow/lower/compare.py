@@ -22,16 +22,16 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from hwflow.config.bundle import Link
 from hwflow.errors import VerificationError
-from hwflow.lower.context import Mark
 from hwflow.lower.emit import QONNX, execute
 from hwflow.lower.evaluate import BATCH, apply, as_integers, evaluate
 from hwflow.lower.graph import TAILS, Graph
-from hwflow.lower.input_spec import InputSpec, ResolvedInput
 from hwflow.lower.lowering import Lowered, trace
-from hwflow.lower.lowering_scores import ScoreTail, strip_tail
+from hwflow.lower.lowering.context import Mark
+from hwflow.lower.lowering.ending import ScoreTail, strip_tail
+from hwflow.lower.lowering.input_spec import InputSpec, ResolvedInput
+from hwflow.lower.lowering.stretch import Float32s, Float64s
 from hwflow.lower.network import IntArray, Network
-from hwflow.lower.read_file import load
-from hwflow.lower.stretch import Float32s, Float64s
+from hwflow.lower.read.file import load
 
 ACTIVATIONS = "file ↔ integer network: activations"
 SCORES = "file ↔ integer network: scores"

@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from hwflow.lower.graph import QUANTISERS, Graph, Op
-from hwflow.lower.stretch import Float32s
+from hwflow.lower.lowering.stretch import Float32s
 
 QONNX = "qonnx.custom_op.general"
 _OPSET = 13

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hwflow.errors import UnsupportedModelError
-from hwflow.lower.builder import Bounds, Builder
 from hwflow.lower.evaluate import evaluate_all
+from hwflow.lower.lowering.builder import Bounds, Builder
 from hwflow.lower.network import Network, Tensor
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwflow.lower.builder import Bounds
-from hwflow.lower.scores import SCORE_BITS, integer_scores
+from hwflow.lower.lowering.builder import Bounds
+from hwflow.lower.lowering.integer_scores import SCORE_BITS, integer_scores
 
 SCALES = st.one_of(
     st.sampled_from([0.25, 0.5, 1.0, 1.5, 3.0]),

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwflow.lower.switching import COMPLETE, directions, grid, switch_points
+from hwflow.lower.lowering.switching import COMPLETE, directions, grid, switch_points
 
 
 @given(

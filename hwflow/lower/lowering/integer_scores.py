@@ -9,9 +9,9 @@ from math import gcd, lcm
 
 import numpy as np
 
-from hwflow.lower.builder import Bounds
+from hwflow.lower.lowering.builder import Bounds
+from hwflow.lower.lowering.stretch import Float64s
 from hwflow.lower.network import IntArray
-from hwflow.lower.stretch import Float64s
 
 SCORE_BITS = 32
 # Pairs of integers that are compared at once when an order is proved.

@@ -10,23 +10,23 @@ import numpy as np
 from onnx import TensorProto
 
 # Importing them registers the operators they read.
-import hwflow.lower.read_functions
-import hwflow.lower.read_layers
-import hwflow.lower.read_quantisers
-import hwflow.lower.read_shapes  # noqa: F401
+import hwflow.lower.read.functions
+import hwflow.lower.read.layers
+import hwflow.lower.read.quantisers
+import hwflow.lower.read.shapes  # noqa: F401
 from hwflow.errors import HwflowError, UnsupportedModelError
 from hwflow.lower.graph import Graph, Shape
-from hwflow.lower.read_context import HANDLERS, QUANTISERS, Context, evaluated
-from hwflow.lower.read_file import MAX_ELEMENTS, load
-from hwflow.lower.read_fold import fold
-from hwflow.lower.read_layers import float_message
-from hwflow.lower.read_layouts import (
+from hwflow.lower.read.context import HANDLERS, QUANTISERS, Context, evaluated
+from hwflow.lower.read.file import MAX_ELEMENTS, load
+from hwflow.lower.read.fold import fold
+from hwflow.lower.read.layers import float_message
+from hwflow.lower.read.layouts import (
     ReshapedVectorError,
     as_vector,
     row_major,
     unit_free,
 )
-from hwflow.lower.read_nodes import (
+from hwflow.lower.read.nodes import (
     QUANTISER_DOMAINS,
     RUNTIME_DOMAIN,
     STANDARD,
@@ -34,9 +34,9 @@ from hwflow.lower.read_nodes import (
     Source,
     take_apart,
 )
-from hwflow.lower.read_tensors import MALFORMED, Constant
-from hwflow.lower.read_tidy import merge_pads
-from hwflow.lower.read_values import (
+from hwflow.lower.read.tensors import MALFORMED, Constant
+from hwflow.lower.read.tidy import merge_pads
+from hwflow.lower.read.values import (
     Draft,
     Integers,
     Value,

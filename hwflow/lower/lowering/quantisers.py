@@ -10,8 +10,8 @@ import numpy as np
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Op
+from hwflow.lower.lowering.stretch import Float32s, Float64s, Floats
 from hwflow.lower.network import IntArray
-from hwflow.lower.stretch import Float32s, Float64s, Floats
 
 # qonnx.custom_op.general.intquant.resolve_rounding_mode, and ROUND_TO_ZERO as Brevitas writes DOWN.
 ROUNDING: Mapping[str, Callable[[Floats], Any]] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwflow.lower.graph import Attribute, Shape
-from hwflow.lower.read_context import Context
-from hwflow.lower.read_layouts import aligned
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import View
+from hwflow.lower.read.context import Context
+from hwflow.lower.read.layouts import aligned
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import View
 
 
 def on_elements(

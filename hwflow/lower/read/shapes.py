@@ -9,11 +9,11 @@ import numpy as np
 from onnx import TensorProto
 
 from hwflow.lower.graph import Shape
-from hwflow.lower.read_context import Context, reads
-from hwflow.lower.read_layouts import is_map, plain, reshaped
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import Quantised, Value, View
+from hwflow.lower.read.context import Context, reads
+from hwflow.lower.read.layouts import is_map, plain, reshaped
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import Quantised, Value, View
 
 # Attributes of Constant that are numbers.
 NUMBERS = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from hwflow.errors import UnsupportedModelError
-from hwflow.lower.read_file import MAX_ELEMENTS
+from hwflow.lower.read.file import MAX_ELEMENTS
 
 # What decoding a damaged message or computing with its values may raise.
 MALFORMED = (

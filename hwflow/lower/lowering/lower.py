@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from hwflow.errors import UnsupportedModelError
-from hwflow.lower.builder import INPUT, Builder
-from hwflow.lower.context import Context, Mark, refuse
 from hwflow.lower.graph import (
     ARITHMETIC,
     FUNCTIONS,
@@ -20,8 +18,11 @@ from hwflow.lower.graph import (
     Graph,
     Op,
 )
-from hwflow.lower.input_spec import InputSpec, ResolvedInput, input_shape, resolve_input
-from hwflow.lower.lowering_layers import (
+from hwflow.lower.lowering.builder import INPUT, Builder
+from hwflow.lower.lowering.context import Context, Mark, refuse
+from hwflow.lower.lowering.ending import ScoreTail, finish_scores, strip_tail
+from hwflow.lower.lowering.input_spec import InputSpec, ResolvedInput, input_shape, resolve_input
+from hwflow.lower.lowering.layers import (
     average_pool,
     convolution,
     flatten,
@@ -30,14 +31,13 @@ from hwflow.lower.lowering_layers import (
     product,
     transpose,
 )
-from hwflow.lower.lowering_quantise import quantise
-from hwflow.lower.lowering_scores import ScoreTail, finish_scores, strip_tail
-from hwflow.lower.lowering_steps import arithmetic, function
+from hwflow.lower.lowering.quantise import quantise
+from hwflow.lower.lowering.steps import arithmetic, function
+from hwflow.lower.lowering.stretch import Stretch
+from hwflow.lower.lowering.value import Value, map_index
+from hwflow.lower.lowering.weights import Constant, fold
 from hwflow.lower.network import Network, Tensor
-from hwflow.lower.read import read
-from hwflow.lower.stretch import Stretch
-from hwflow.lower.value import Value, map_index
-from hwflow.lower.weights import Constant, fold
+from hwflow.lower.read.reader import read
 
 __all__ = ["InputSpec", "Lowered", "ResolvedInput", "lower", "lower_file", "resolve_input", "trace"]
 

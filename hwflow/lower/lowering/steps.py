@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwflow.lower.context import Context, affine, refuse
 from hwflow.lower.graph import Op
-from hwflow.lower.stretch import Float32s, Float64s, Step, batch_norm
-from hwflow.lower.value import Value, batch_norm_parameters, per_channel
-from hwflow.lower.weights import Constant, small_ratio
+from hwflow.lower.lowering.context import Context, affine, refuse
+from hwflow.lower.lowering.stretch import Float32s, Float64s, Step, batch_norm
+from hwflow.lower.lowering.value import Value, batch_norm_parameters, per_channel
+from hwflow.lower.lowering.weights import Constant, small_ratio
 
 _LARGEST_FACTOR = 256
 # Attributes of functions that are their parameters, in order.

@@ -8,9 +8,9 @@ import numpy as np
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from hwflow.lower.read_file import MAX_ELEMENTS
-from hwflow.lower.read_nodes import STANDARD, Node
-from hwflow.lower.read_tensors import MALFORMED, Constant
+from hwflow.lower.read.file import MAX_ELEMENTS
+from hwflow.lower.read.nodes import STANDARD, Node
+from hwflow.lower.read.tensors import MALFORMED, Constant
 
 # Operators whose output is at most as large as their inputs together.
 # fmt: off

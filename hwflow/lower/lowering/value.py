@@ -9,8 +9,8 @@ import numpy as np
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Op
+from hwflow.lower.lowering.stretch import Float32s, Stretch
 from hwflow.lower.network import IntArray, Shape
-from hwflow.lower.stretch import Float32s, Stretch
 
 
 @dataclass(frozen=True, eq=False)

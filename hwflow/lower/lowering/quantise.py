@@ -8,13 +8,13 @@ from typing import NoReturn
 
 import numpy as np
 
-from hwflow.lower.builder import Bounds
-from hwflow.lower.context import Context, Mark, refuse
 from hwflow.lower.graph import Op
-from hwflow.lower.quantisers import Quantiser
-from hwflow.lower.stretch import Signs, Stretch
-from hwflow.lower.switching import COMPLETE, Function, directions, grid, switch_points
-from hwflow.lower.value import Value, per_channel
+from hwflow.lower.lowering.builder import Bounds
+from hwflow.lower.lowering.context import Context, Mark, refuse
+from hwflow.lower.lowering.quantisers import Quantiser
+from hwflow.lower.lowering.stretch import Signs, Stretch
+from hwflow.lower.lowering.switching import COMPLETE, Function, directions, grid, switch_points
+from hwflow.lower.lowering.value import Value, per_channel
 
 _MOST_LEVELS = 2**12
 # How often channels may be turned before a function counts as one that does not rise.

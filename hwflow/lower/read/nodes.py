@@ -12,8 +12,8 @@ import onnx
 from onnx import AttributeProto
 
 from hwflow.errors import UnsupportedModelError
-from hwflow.lower.read_file import Model
-from hwflow.lower.read_tensors import MALFORMED, Constant, constant
+from hwflow.lower.read.file import Model
+from hwflow.lower.read.tensors import MALFORMED, Constant, constant
 
 STANDARD = frozenset({"", "ai.onnx"})
 # Where Quant and its kin live: qonnx, files of older FINN versions, older Brevitas exports.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import Draft, Quantised, Value, View
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import Draft, Quantised, Value, View
 
 
 @dataclass(eq=False)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwflow.lower.graph import Attribute
-from hwflow.lower.read_context import Context, reads, reads_quantiser
-from hwflow.lower.read_elements import add_constant, on_elements
-from hwflow.lower.read_layouts import aligned
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import (
+from hwflow.lower.read.context import Context, reads, reads_quantiser
+from hwflow.lower.read.elements import add_constant, on_elements
+from hwflow.lower.read.layouts import aligned
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import (
     FloatArray,
     Integers,
     Quantised,

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.lower.lowering.stretch import Signs
 from hwflow.lower.network import IntArray
-from hwflow.lower.stretch import Signs
 
 # A function of integers (C, N), channel by channel.
 Function = Callable[[IntArray], NDArray[Any]]

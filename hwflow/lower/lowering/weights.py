@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Op
+from hwflow.lower.lowering.quantisers import constant_codes
+from hwflow.lower.lowering.stretch import Float32s, Float64s
 from hwflow.lower.network import IntArray
-from hwflow.lower.quantisers import constant_codes
-from hwflow.lower.stretch import Float32s, Float64s
 
 # Integers up to here times integers up to here are summed exactly; wider weights are no weights.
 LARGEST = 2**15

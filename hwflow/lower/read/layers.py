@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from hwflow.lower.graph import Shape
-from hwflow.lower.read_context import Context, reads
-from hwflow.lower.read_elements import add_constant
-from hwflow.lower.read_layouts import (
+from hwflow.lower.read.context import Context, reads
+from hwflow.lower.read.elements import add_constant
+from hwflow.lower.read.layouts import (
     MAP_RANK,
     as_map,
     as_vector,
     plain,
     unit_free,
 )
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_shapes import axes_of, shape_of
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import Quantised, Value, View
-from hwflow.lower.read_windows import Windows, spatial, windows
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.shapes import axes_of, shape_of
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import Quantised, Value, View
+from hwflow.lower.read.windows import Windows, spatial, windows
 
 
 def read_weights(ctx: Context, node: Node, position: int) -> Constant | Quantised:

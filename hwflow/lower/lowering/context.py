@@ -9,13 +9,13 @@ from typing import NoReturn
 import numpy as np
 
 from hwflow.errors import UnsupportedModelError
-from hwflow.lower.builder import Builder
 from hwflow.lower.graph import Graph, Op
+from hwflow.lower.lowering.builder import Builder
+from hwflow.lower.lowering.quantisers import Quantiser
+from hwflow.lower.lowering.stretch import Float32s, Float64s, Stretch
+from hwflow.lower.lowering.value import Value
+from hwflow.lower.lowering.weights import Constant, plain
 from hwflow.lower.network import IntArray
-from hwflow.lower.quantisers import Quantiser
-from hwflow.lower.stretch import Float32s, Float64s, Stretch
-from hwflow.lower.value import Value
-from hwflow.lower.weights import Constant, plain
 
 
 @dataclass(frozen=True, eq=False)

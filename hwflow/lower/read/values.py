@@ -18,9 +18,9 @@ from qonnx.custom_op.general.intquant import int_quant
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Attribute, Graph, Op, Shape
-from hwflow.lower.read_file import MAX_ELEMENTS
-from hwflow.lower.read_nodes import Names, Node
-from hwflow.lower.read_tensors import Constant
+from hwflow.lower.read.file import MAX_ELEMENTS
+from hwflow.lower.read.nodes import Names, Node
+from hwflow.lower.read.tensors import Constant
 
 FloatArray = NDArray[np.float32]
 

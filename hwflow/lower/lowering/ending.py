@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwflow.lower.context import Context, refuse
 from hwflow.lower.graph import TAILS, Graph, Op
-from hwflow.lower.scores import SCORE_BITS, integer_scores
-from hwflow.lower.stretch import Float64s, Step, Stretch
-from hwflow.lower.value import Value
+from hwflow.lower.lowering.context import Context, refuse
+from hwflow.lower.lowering.integer_scores import SCORE_BITS, integer_scores
+from hwflow.lower.lowering.stretch import Float64s, Step, Stretch
+from hwflow.lower.lowering.value import Value
 
 _log = logging.getLogger(__name__)
 

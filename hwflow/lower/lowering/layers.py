@@ -7,13 +7,13 @@ from typing import cast
 
 import numpy as np
 
-from hwflow.lower.context import Context, affine, pair, refuse
 from hwflow.lower.graph import Op
-from hwflow.lower.lowering_quantise import rising
+from hwflow.lower.lowering.context import Context, affine, pair, refuse
+from hwflow.lower.lowering.quantise import rising
+from hwflow.lower.lowering.stretch import Float64s, Stretch
+from hwflow.lower.lowering.value import Value, flattened, is_map, map_index
+from hwflow.lower.lowering.weights import by_output, common_scale
 from hwflow.lower.network import IntArray, Pair
-from hwflow.lower.stretch import Float64s, Stretch
-from hwflow.lower.value import Value, flattened, is_map, map_index
-from hwflow.lower.weights import by_output, common_scale
 
 Pads = tuple[int, int, int, int]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hwflow.lower.graph import Attribute, Shape
-from hwflow.lower.read_context import Context
-from hwflow.lower.read_layouts import MAP_RANK, as_map, plain
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_values import View
+from hwflow.lower.read.context import Context
+from hwflow.lower.read.layouts import MAP_RANK, as_map, plain
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.values import View
 
 Pair = tuple[int, int]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from hwflow.errors import UnsupportedModelError
 from hwflow.lower.graph import Shape
-from hwflow.lower.read_context import Context
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_values import View
+from hwflow.lower.read.context import Context
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.values import View
 
 MAP_RANK = 4
 

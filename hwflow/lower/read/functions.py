@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from hwflow.lower.graph import Attribute, Shape
-from hwflow.lower.read_context import Context, Result, evaluated, reads
-from hwflow.lower.read_elements import add_constant, on_elements
-from hwflow.lower.read_fold import fold
-from hwflow.lower.read_layouts import MAP_RANK, aligned, as_map, as_vector, plain
-from hwflow.lower.read_nodes import Node
-from hwflow.lower.read_quantisers import quantised_view
-from hwflow.lower.read_tensors import Constant
-from hwflow.lower.read_values import Quantised, Value, View, exact
+from hwflow.lower.read.context import Context, Result, evaluated, reads
+from hwflow.lower.read.elements import add_constant, on_elements
+from hwflow.lower.read.fold import fold
+from hwflow.lower.read.layouts import MAP_RANK, aligned, as_map, as_vector, plain
+from hwflow.lower.read.nodes import Node
+from hwflow.lower.read.quantisers import quantised_view
+from hwflow.lower.read.tensors import Constant
+from hwflow.lower.read.values import Quantised, Value, View, exact
 
 # Functions of one value with their attributes and ONNX's defaults.
 SIMPLE: dict[str, dict[str, float]] = {

@@ -10,8 +10,8 @@ import numpy as np
 
 from hwflow.errors import ConfigError, UnsupportedModelError
 from hwflow.lower.graph import Graph, Op
+from hwflow.lower.lowering.quantisers import code_range
 from hwflow.lower.network import Shape
-from hwflow.lower.quantisers import code_range
 
 _ACROSS = frozenset({"Identity", "Flatten", "Transpose"})
 
