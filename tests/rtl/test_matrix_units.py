@@ -120,7 +120,7 @@ DENSE = [
     mvau(1, 1, 1, 1, "INT2", "INT5"),
 ]
 DSP = [
-    mvau(6, 4, 3, 2, "UINT14", "INT8", mulStyle="dsp"),
+    mvau(24, 4, 3, 2, "UINT14", "INT8", mulStyle="dsp"),
     mvau(6, 3, 1, 3, "INT8", "INT8", mulStyle="dsp", ram_style="block"),
     mvau(6, 2, 6, 1, "BINARY", "INT4", bipolar=1, mulStyle="dsp"),
     mvau(10, 2, 5, 2, "UINT4", "BIPOLAR", mulStyle="dsp"),

@@ -23,7 +23,7 @@ from hwflow.dataflow.packing import (
 )
 from hwflow.dataflow.plugins.base import HwfRtlOp
 
-# float32, in which FINN keeps every tensor, holds integers up to here.
+# float32, in which FINN keeps tensors, holds every integer up to here.
 EXACT = 2**24
 
 
@@ -101,9 +101,9 @@ class HwfMatrixOp(HwfRtlOp):
         return rom_in_block(self.rows // pe, pe * acc_bits, self.attribute("ram_style"))
 
     def store(self, context: dict[str, Any], result: IntArray) -> None:
-        """Put integers into the output tensor, exactly."""
-        assert np.abs(result).max(initial=0) < EXACT, self.onnx_node.name
-        context[self.onnx_node.output[0]] = result.astype(np.float32)
+        """Put integers into the output tensor, exactly: wide sums need double precision."""
+        narrow = np.abs(result).max(initial=0) <= EXACT
+        context[self.onnx_node.output[0]] = result.astype(np.float32 if narrow else np.float64)
 
 
 class HwfDenseOp(HwfMatrixOp):
