@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from typer.exceptions import Abort, Exit, TyperException
 
-from hwflow import log
+from hwflow import errors, log
 from hwflow.cli import commands
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
@@ -352,7 +352,9 @@ def _describe(arguments: list[str], error: HwflowError) -> None:
     """With --json stdout still holds exactly one object when a command fails."""
     if "--json" not in arguments:
         return
-    told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+    # Sub-packages may have errors of their own; users know those of hwflow.errors.
+    known = next(base for base in type(error).__mro__ if base.__module__ == errors.__name__)
+    told: dict[str, Any] = {"type": known.__name__, "message": str(error)}
     if isinstance(error, VerificationError):
         told |= {"link": error.link, "frame": error.sample}
         _print_json({"error": told, "compared": error.compared, "mismatches": error.mismatches})

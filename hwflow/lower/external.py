@@ -18,13 +18,13 @@ def external_files(model: Path) -> tuple[Path, ...]:
 
     try:
         loaded = onnx.load(model, load_external_data=False)
-    except Exception:  # onnx raises protobuf's own exceptions; ``read`` tells the user
+        names = {
+            ExternalDataInfo(tensor).location
+            for tensor in loaded.graph.initializer
+            if uses_external_data(tensor)
+        }
+    except Exception:  # protobuf's own exceptions, wrong entries; ``read`` tells the user
         return ()
-    names = {
-        ExternalDataInfo(tensor).location
-        for tensor in loaded.graph.initializer
-        if uses_external_data(tensor)
-    }
     return tuple(path for name in sorted(names) if (path := model.parent / name).is_file())
 
 

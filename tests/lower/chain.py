@@ -13,7 +13,8 @@ from qonnx.transformation.infer_shapes import InferShapes
 from hwflow.config.bundle import Link
 from hwflow.lower.compare import check_qonnx
 from hwflow.lower.evaluate import evaluate
-from hwflow.lower.lowering import AUTO, InputSpec, lower, resolve_input
+from hwflow.lower.lowering import InputSpec, lower, resolve_input
+from hwflow.lower.lowering.lower import AUTO
 from hwflow.lower.network import Network
 from hwflow.lower.read import read
 
