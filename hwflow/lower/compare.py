@@ -226,7 +226,7 @@ def _compare_scores(
     """Compare the last layer, fed the file's codes, with the file's scores."""
     tail = lowered.tail
     got = local.values[tail.tensor].reshape(len(local.count.frames), -1)
-    expected = (tail.sign * _vectors(context[tail.output]) - tail.offset) / tail.scale
+    expected = _expected(context[tail.output], tail, got.shape[1])
     difference = np.abs(expected - got)
     largest = max(float(np.abs(expected).max()), abs(tail.offset) / tail.scale)
     tensor = network.tensors[tail.tensor]
@@ -259,7 +259,7 @@ def _compare_labels(
 ) -> int:
     """Return how many labels of the whole network differ; each needs a tie that explains it."""
     got = evaluate(network, frames)
-    expected = (tail.sign * _vectors(context[tail.output]) - tail.offset) / tail.scale
+    expected = _expected(context[tail.output], tail, got.shape[1])
     labels, wanted = got.argmax(axis=1), expected.argmax(axis=1)
     rows = np.arange(len(got))
     margin = expected[rows, wanted] - expected[rows, labels]
@@ -277,6 +277,14 @@ def _compare_labels(
             got=f"{labels[frame]} of {got[frame].tolist()}",
         )
     return int(changed.sum())
+
+
+def _expected(reals: Float32s, tail: ScoreTail, classes: int) -> Float64s:
+    """Return the file's scores (N, classes) in the network's unit, unrounded."""
+    scores = tail.sign * _vectors(reals)
+    if scores.shape[1] < classes:  # a single score: class 0 has 0
+        scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+    return (scores - tail.offset) / tail.scale
 
 
 def _vectors(values: Float32s) -> Float64s:

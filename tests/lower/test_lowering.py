@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from chain import Chain, exact, frames_of, links
+from chain import AUTO, Chain, exact, frames_of, links, run_qonnx
 
 from hwflow.errors import UnsupportedModelError
+from hwflow.lower.evaluate import evaluate
 from hwflow.lower.lowering import InputSpec, lower, lower_file
 from hwflow.lower.network import Add, Affine, Conv, Depthwise, Pad, Threshold
 from hwflow.lower.read import read
@@ -623,9 +624,25 @@ def test_a_map_is_no_score(tmp_path):
         lower(read(multi_start().save(tmp_path)))
 
 
-def test_one_score_and_no_more(tmp_path):
+@pytest.mark.parametrize("tail", ["none", "sigmoid", "bias", "negative", "bipolar"])
+def test_a_single_score_decides_between_two_classes(tmp_path, tail):
     net = multi_start().scores(64, 1)
-    assert exact(net.op("Add", net.const(2.0)), tmp_path).classes == 1
+    {
+        "none": lambda: net,
+        "sigmoid": lambda: net.op("Sigmoid"),
+        "bias": lambda: net.op("Add", net.const(-3.3)),
+        "negative": lambda: net.op("Mul", net.const(-0.5)),
+        "bipolar": net.bipolar,
+    }[tail]()
+    path = net.save(tmp_path)
+    network = lower_file(path)
+    assert network.classes == 2
+    frames = frames_of(network)
+    labels = evaluate(network, frames).argmax(axis=1)
+    reals = run_qonnx(path, network, AUTO, frames)[:, 0]
+    assert np.array_equal(labels, reals > (0.5 if tail == "sigmoid" else 0))
+    assert set(labels) == {0, 1}
+    assert all(link.ties == 0 for link in links(path, AUTO, frames))
 
 
 def test_sums_beyond_32_bits_are_refused(tmp_path):

@@ -32,7 +32,8 @@ class Ending:
 class ScoreTail:
     """The file's tensor ``output`` is ``sign`` · (``scale`` · integer + ``offset``) of ``tensor``.
 
-    Up to the rounding of a scale or bias per class to integers, at most ``rounding`` of an integer.
+    A file of one score has a class 0 besides, whose score would be 0 in the file. Up to the
+    rounding of a scale or bias per class to integers, at most ``rounding`` of an integer.
     Behind it come only functions that change no order, or (``sign`` −1) turn it round.
     """
 
@@ -87,6 +88,8 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     if falling.any():
         tensor = context.builder.flip(op.name, tensor, falling, owned=context.owns(value))
         scale = np.abs(scale)
+    if len(scale) == 1:
+        tensor, scale, offset = _with_zero(context, op, tensor, scale, offset)
     if (scale == scale[0]).all() and scale[0] > 0 and (offset == offset[0]).all():
         tensor, shift = _signed(context, tensor)
         common = float(scale[0])
@@ -123,6 +126,18 @@ def _check_vector(context: Context, op: Op, value: Value) -> None:
             f"the network ends in {value.shape}, expected one score per class (1, classes); end in "
             "a pooled or fully connected layer",
         )
+
+
+def _with_zero(
+    context: Context, op: Op, tensor: str, scale: Float64s, offset: Float64s
+) -> tuple[str, Float64s, Float64s]:
+    """Return scores of two classes for a single score: class 1 where it is above 0, else class 0.
+
+    That is what a logit, or a detector's sign, means. Class 0 has the score 0.
+    """
+    weights = np.array([0, 1], np.int64).reshape(2, 1, 1, 1)
+    both = context.builder.conv(op.name, tensor, weights, (1, 1), (1, 1))
+    return both, np.repeat(scale, 2), np.array([0.0, float(offset[0])])
 
 
 def _signed(context: Context, tensor: str) -> tuple[str, int]:
