@@ -34,7 +34,17 @@ def test_rtl_equals_the_golden_integers(hwflow, tmp_path, name):
     stage = data["stages"][0]
     target = yaml.safe_load(design.read_text())["stages"][0]["target_ii_cycles"]
     assert stage["ii_bound_cycles"] <= target
-    assert stage["nodes"] >= 4
+    row = next(
+        line
+        for line in (ROOT / "builds" / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| [{name}]")
+    )
+    # Cycles depend on shapes alone; thresholds of another processor's batch norms do not matter.
+    told = (
+        f"| {stage['nodes']} | {data['compared']:,} | "
+        f"{stage['ii_cycles']:,.0f} / {stage['ii_bound_cycles']:,} |"
+    )
+    assert told in row
 
 
 def test_the_networks_of_the_field_are_there():
