@@ -75,20 +75,7 @@ def write_bundle(
     links = check_qonnx(model, graph, network, spec, frames[: golden.against_file])
     out_dir.mkdir(parents=True, exist_ok=True)
     embed(model, out_dir / STAGE_FILE)
-    result = run_cascade([scores], ())
-    arrays: dict[str, NDArray[np.generic]] = {
-        "frames": frames,
-        "scores_0": scores.astype(np.int32),
-        "prediction": result.prediction.astype(np.int32),
-        "exit_stage": result.exit_stage.astype(np.int32),
-        "margin": result.margin.astype(np.int64),
-    }
-    accuracy = None
-    if label is not None:
-        arrays["label"] = label
-        right = float(np.mean(result.prediction == label))
-        accuracy = Accuracy(split="test", n=len(label), value=right)
-    write_npz(out_dir / GOLDEN_FILE, arrays)
+    accuracy = _write_golden(out_dir / GOLDEN_FILE, frames, scores, label)
     stage = _stage(network, out_dir, links, accuracy)
     bundle = Bundle(
         schema_version=1,
@@ -113,6 +100,30 @@ def write_bundle(
     (out_dir / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
     progress("bundle", 3, 3)
     return bundle
+
+
+def _write_golden(
+    path: Path,
+    frames: NDArray[np.uint8],
+    scores: NDArray[np.int64],
+    label: NDArray[np.uint16] | None,
+) -> Accuracy | None:
+    """Write the golden file; return the accuracy where ``label`` (N,) is known."""
+    result = run_cascade([scores], ())
+    arrays: dict[str, NDArray[np.generic]] = {
+        "frames": frames,
+        "scores_0": scores.astype(np.int32),
+        "prediction": result.prediction.astype(np.int32),
+        "exit_stage": result.exit_stage.astype(np.int32),
+        "margin": result.margin.astype(np.int64),
+    }
+    if label is not None:
+        arrays["label"] = label
+    write_npz(path, arrays)
+    if label is None:
+        return None
+    right = float(np.mean(result.prediction == label))
+    return Accuracy(split="test", n=len(label), value=right)
 
 
 def _stage(

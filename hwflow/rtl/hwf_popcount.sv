@@ -32,7 +32,7 @@ module hwf_popcount #(
     $fatal(1, "hwf_popcount: Latency is too small for Width");
   end
 
-  // ---- Level 1: bit g of six words makes number g ------------------------------------------------
+  // ---- Level 1: bit g of six words makes number g -----------------------------------------------
   logic [GROUPS-1:0] a, b, c, d, e, f;
   assign {f, e, d, c, b, a} = (6 * GROUPS)'(bits_i);
 
@@ -50,7 +50,7 @@ module hwf_popcount #(
     assign unused_lowest = sum[0];
   end
 
-  // ---- The other levels --------------------------------------------------------------------------
+  // ---- The other levels -------------------------------------------------------------------------
   logic [SUM_BITS-1:0] sum;
   hwf_adder_tree #(
       .Count(GROUPS),

@@ -70,7 +70,7 @@ module hwf_requant #(
   assign s_axis_tready = en;
   assign take = en && s_axis_tvalid;
 
-  // ---- Parameters of the fold --------------------------------------------------------------------
+  // ---- Parameters of the fold -------------------------------------------------------------------
   logic [F_BITS-1:0] fold_q, bias_fold_q;
   `HWF_LUT_ROM
   logic [Lanes*MultiplierBits-1:0] multiplier_rom[Folds];
@@ -98,7 +98,7 @@ module hwf_requant #(
     end
   end
 
-  // ---- Lanes -------------------------------------------------------------------------------------
+  // ---- Lanes ------------------------------------------------------------------------------------
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     logic signed [A_BITS-1:0] in_q;
     logic signed [MultiplierBits-1:0] multiplier;
