@@ -19,6 +19,7 @@ from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.design import Design, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE
 from hwflow.config.manifest import Outcome
 from hwflow.config.simulation import SIMULATION_FILE
@@ -139,7 +140,7 @@ def build(
         load_bundle(bundle)  # a damaged bundle is named before anything starts
         folder = out or bundle.parent / jobs.ACCELERATOR
     elif told.model is not None:
-        folder = out or OUT / told.name / jobs.ACCELERATOR
+        folder = (out or OUT / told.name) / jobs.ACCELERATOR
         bundle = folder.parent / jobs.BUNDLE_DIR
         chain.append(jobs.bundle_job(told, out=bundle, frames=frames))
     else:
@@ -153,7 +154,7 @@ def build(
         chain.append(jobs.verify_job(folder, out=verification, seed=told.golden.seed))
 
     def details() -> Data:
-        data = _build_details(folder)
+        data = {"command": "build", "out": shown(folder)} | _build_details(folder)
         return data | _verification_details(verification) if verify else data
 
     if dry_run and len(chain) > 1:
@@ -162,7 +163,25 @@ def build(
     *before, last = chain
     for job in before:
         _work(output, job)
+        if job.step.name == "bundle":
+            _tell_input(output, told, bundle)
     _single(output, last, details, dry_run=dry_run)
+
+
+def _tell_input(output: Output, design: Design, folder: Path) -> None:
+    """Say what was taken for the input where the user left it open."""
+    if isinstance(design.model, OnnxModel) and design.model.input.scale is None:
+        bundle = load_bundle(folder)
+        told = bundle.input
+        output.note(
+            f"input: float = {told.dtype} × {_few(told.scale)} + {_few(told.shift)} "
+            f"({escape(bundle.provenance['input'])}); if the network was trained on another range, "
+            "say so, e.g. --input-scale 1/255"
+        )
+
+
+def _few(values: tuple[float, ...]) -> str:
+    return f"{values[0]:g}" if len(set(values)) == 1 else f"({', '.join(f'{v:g}' for v in values)})"
 
 
 def _build_details(folder: Path) -> Data:
@@ -170,7 +189,6 @@ def _build_details(folder: Path) -> Data:
     bundle = load_bundle(folder / design["bundle"])
     links = [Link(**link) for link in _read(folder / EXACTNESS_FILE)["links"]]
     return {
-        "accelerator": shown(folder),
         "input": bundle.input.model_dump(mode="json"),
         "top": design["top"],
         "ii_bound_cycles": [stage["ii_bound_cycles"] for stage in design["stages"]],

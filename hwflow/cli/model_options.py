@@ -55,7 +55,9 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         ConfigError: naming file, field or option.
     """
     if source.suffix.lower() != ONNX_SUFFIX:
-        options.refuse_with(f"{source}: write it there")
+        options.refuse_with(
+            f"{source}: a design says it itself, and an ONNX file's name ends in {ONNX_SUFFIX}"
+        )
         design = read_design(source, overrides=overrides)
         if isinstance(design.model, OnnxModel):
             path = str((source.parent / design.model.path).absolute())
@@ -63,7 +65,8 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
             return design.model_copy(update={"model": model})
         return design
     if not source.is_file():
-        raise ConfigError(f"{source}: no such file; expected a quantised ONNX file")
+        what = "a folder" if source.is_dir() else "no such file"
+        raise ConfigError(f"{source}: {what}; expected a quantised ONNX file")
     if options.board is None:
         raise ConfigError("an ONNX file needs a board to build for: add --board pynq-z2")
     told: dict[str, Any] = {

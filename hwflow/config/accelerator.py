@@ -36,7 +36,8 @@ class StageHardware(StrictModel):
 
     ``in_bytes``: bytes of a frame per input beat, byte 0 in bits 7:0. A score beat carries
     ``score_lanes`` signed integers of ``score_bits`` bits, lane 0 lowest, class = beat × lanes +
-    lane. ``ii_bound_cycles``: the largest estimated cycle count of any node. Folded layers need
+    lane. ``ii_bound_cycles``: the largest estimated cycle count of any node, or the
+    beats in which a frame arrives, if these are more. Folded layers need
     exactly theirs; FINN's estimate for a window generator can be some cycles high.
     ``latency_estimate_cycles``: first input beat to last score, estimated.
     """

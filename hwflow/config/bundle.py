@@ -14,6 +14,8 @@ from hwflow.errors import ConfigError
 BUNDLE_FILE = "bundle.json"
 GOLDEN_FILE = "golden.npz"
 
+AGAIN = "make it again with `hwflow export`, or `hwflow build` for an ONNX file"
+
 
 class Accuracy(StrictModel):
     """Fraction of ``n`` samples of ``split`` classified rightly."""
@@ -145,7 +147,8 @@ def load_bundle(folder: Path) -> Bundle:
     """
     if not (folder / BUNDLE_FILE).is_file():
         raise ConfigError(
-            f"{folder}: not a model bundle (no {BUNDLE_FILE} in it); `hwflow export` makes one"
+            f"{folder}: not a model bundle (no {BUNDLE_FILE} in it); `hwflow export` makes one, "
+            "and so does `hwflow build` of an ONNX file"
         )
     bundle = load(Bundle, folder / BUNDLE_FILE)
     recorded = {stage.qonnx: stage.sha256 for stage in bundle.stages}
@@ -153,11 +156,10 @@ def load_bundle(folder: Path) -> Bundle:
     for name, digest in recorded.items():
         path = folder / name
         if not path.is_file():
-            raise ConfigError(f"{path}: missing from the bundle; run `hwflow export` again")
+            raise ConfigError(f"{path}: missing from the bundle; {AGAIN}")
         if sha256(path) != digest:
             raise ConfigError(
-                f"{path}: does not match the hash in {BUNDLE_FILE} (damaged or edited); "
-                "run `hwflow export` again"
+                f"{path}: does not match the hash in {BUNDLE_FILE} (damaged or edited); {AGAIN}"
             )
     if len(bundle.policy.threshold_int) != len(bundle.stages) - 1:
         raise ConfigError(

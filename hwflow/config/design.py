@@ -53,7 +53,7 @@ class GoldenFrames(StrictModel):
     ``against_file`` of which are also executed in floats, by the file itself.
     """
 
-    count: Annotated[int, Field(ge=4)] = 128
+    count: Annotated[int, Field(ge=4, le=100_000)] = 128
     against_file: Annotated[int, Field(ge=1)] = 8
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
@@ -68,9 +68,9 @@ class Design(StrictModel):
     """
 
     schema_version: Literal[1]
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     board: Literal["pynq-z1", "pynq-z2"]
-    clk_period_ns: Annotated[float, Field(gt=0)] = 10.0
+    clk_period_ns: Annotated[float, Field(ge=0.5, le=1000)] = 10.0
     frame_beat_bytes: Literal[1, 2, 4, 8, 16, 32, 64] = 8
     stages: tuple[TargetCycles, ...] = Field(default=(TargetCycles(),), min_length=1)
     escalation_rate: Annotated[float, Field(ge=0, le=1)] = 0.25

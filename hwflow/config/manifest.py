@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -204,6 +204,7 @@ def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
 @contextmanager
 def _sole_user(work: Path, step: Step) -> Iterator[None]:
     """Hold the work folder (made if need be) for this process, until it is moved or left."""
+    made = [folder for folder in work.parents if not folder.exists()]
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -227,6 +228,9 @@ def _sole_user(work: Path, step: Step) -> Iterator[None]:
         # A run that failed before it left anything to go on from leaves no trace.
         if work.is_dir() and not artefacts(work):
             shutil.rmtree(work)
+            for folder in made:
+                with suppress(OSError):  # it holds something else by now
+                    folder.rmdir()
         os.close(handle)
 
 

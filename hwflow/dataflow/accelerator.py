@@ -95,6 +95,7 @@ def _build(
                 clk_period_ns=design.clk_period_ns,
                 target_ii_cycles=target.target_ii_cycles,
                 share=1 / len(bundle.stages),
+                frame_beats=-(-bundle.frame_bytes // design.frame_beat_bytes),
             )
             network = lower_file(folder / BUNDLE / model.qonnx, spec)
             stages.append(build_stage(network, config, folder, running))

@@ -71,9 +71,10 @@ def fold(model: Model, target_ii_cycles: int) -> Model:
     return model
 
 
-def fold_within(model: Model, limit: Resources) -> Model:
+def fold_within(model: Model, limit: Resources, *, least: int = 1) -> Model:
     """Fold ``model`` for the lowest cycles per frame whose estimate stays within ``limit``.
 
+    ``least``: cycles in which a frame cannot arrive faster; below it nothing is gained.
     Only LUTs and DSPs decide: folding changes little about memory.
     """
     low, high = 0, _octaves(_slowest(model))
@@ -83,7 +84,7 @@ def fold_within(model: Model, limit: Resources) -> Model:
             high = middle
         else:
             low = middle + 1
-    target = _cycles(high)
+    target = max(least, _cycles(high))
     if not _fits(model, target, limit):
         log.warning("even the smallest folding exceeds %s of the part by estimate", limit)
     return model
@@ -128,7 +129,8 @@ def _first_within(operator: Any, target: int, options: Iterator[dict[str, int]])
 def _too_low(operator: Any, target: int, best: int | None) -> ConfigError:
     return ConfigError(
         f"target_ii_cycles = {target} is too low: layer {operator.onnx_node.name} needs at least "
-        f"{best} cycles per frame however far it is unfolded. Raise target_ii_cycles in the design"
+        f"{best} cycles per frame however far it is unfolded. Raise it: target_ii_cycles in the "
+        "design, or --target-ii"
     )
 
 

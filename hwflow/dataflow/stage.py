@@ -34,6 +34,7 @@ LUT_SHARE, DSP_SHARE = 0.6, 0.9
 class StageConfig:
     """What the steps of one stage need: its module ``name``, target, part and clock.
 
+    ``frame_beats``: clocks that a frame takes to arrive.
     ``share``: of the part that this stage may use; the stages of a cascade divide it.
     """
 
@@ -42,6 +43,7 @@ class StageConfig:
     clk_period_ns: float
     target_ii_cycles: int | Literal["auto"]
     share: float = 1.0
+    frame_beats: int = 1
 
     @property
     def limit(self) -> Resources:
@@ -59,7 +61,7 @@ Step = Callable[[Model, StageConfig], Model]
 
 def _fold(model: Model, config: StageConfig) -> Model:
     if config.target_ii_cycles == "auto":
-        return fold_within(model, config.limit)
+        return fold_within(model, config.limit, least=config.frame_beats)
     return fold(model, config.target_ii_cycles)
 
 
@@ -118,14 +120,14 @@ def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn)
     from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 
     model = convert(network, config, folder / GRAPHS / config.name)
-    hardware = describe(model, config.name)
+    hardware = describe(model, config.name, frame_beats=config.frame_beats)
     # Applied without ``transform``, which copies the model and sorts its nodes anew.
     model, _ = PrepareIP(config.part, config.clk_period_ns).apply(model)
     return Stage(hardware, stitch(model, config.name, folder, finn.rtllib))
 
 
-def describe(model: Model, name: str) -> StageHardware:
-    """Return the description of the hardware graph ``model``."""
+def describe(model: Model, name: str, *, frame_beats: int = 1) -> StageHardware:
+    """Return the description of the hardware graph ``model``; see ``StageConfig``."""
     from qonnx.custom_op.registry import getCustomOp
 
     nodes = list(model.graph.node)
@@ -145,7 +147,7 @@ def describe(model: Model, name: str) -> StageHardware:
         in_bytes=first.get_instream_width_padded() // 8,
         score_bits=scores.bitwidth(),
         score_lanes=int(last.get_folded_output_shape()[-1]),
-        ii_bound_cycles=max(layer.cycles for layer in layers),
+        ii_bound_cycles=max(frame_beats, *(layer.cycles for layer in layers)),
         latency_estimate_cycles=latency_cycles(model),
         layers=layers,
     )

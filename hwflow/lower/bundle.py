@@ -25,6 +25,7 @@ from hwflow.config.bundle import (
 from hwflow.config.design import GoldenFrames, InputFormat
 from hwflow.config.npz import write_npz
 from hwflow.cost import LayerCost, total
+from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.lower.compare import check_qonnx
 from hwflow.lower.evaluate import evaluate
@@ -69,6 +70,11 @@ def write_bundle(
         frames = make_frames(network, golden.count, seed=golden.seed)
     else:
         frames, label = read_frames(frames_file, network.input.shape)
+        if label is not None and not 0 <= label.min() <= label.max() < network.classes:
+            raise ConfigError(
+                f"{frames_file}: expected labels of 0 … {network.classes - 1}, got "
+                f"{label.min()} … {label.max()}"
+            )
     progress("golden integers", 1, 3)
     scores = evaluate(network, frames)
     progress("compare with the file", 2, 3)
@@ -95,7 +101,11 @@ def write_bundle(
         else CascadeMetrics(accuracy=accuracy, exit_rate=(1.0,), avg_bops=stage.bops),
         exactness=tuple(links),
         golden_sha256=sha256(out_dir / GOLDEN_FILE),
-        provenance={"model": model.name, **{tool: version(tool) for tool in _TOOLS}},
+        provenance={
+            "model": model.name,
+            "input": resolved.reason,
+            **{tool: version(tool) for tool in _TOOLS},
+        },
     )
     (out_dir / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
     progress("bundle", 3, 3)
@@ -106,7 +116,7 @@ def _write_golden(
     path: Path,
     frames: NDArray[np.uint8],
     scores: NDArray[np.int64],
-    label: NDArray[np.uint16] | None,
+    label: NDArray[np.int64] | None,
 ) -> Accuracy | None:
     """Write the golden file; return the accuracy where ``label`` (N,) is known."""
     result = run_cascade([scores], ())
@@ -118,7 +128,7 @@ def _write_golden(
         "margin": result.margin.astype(np.int64),
     }
     if label is not None:
-        arrays["label"] = label
+        arrays["label"] = label.astype(np.uint16)
     write_npz(path, arrays)
     if label is None:
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from hwflow.errors import ConfigError
 from hwflow.lower.network import Conv, Network, Pad, Reshape, Shape, Threshold
 
 Bytes = NDArray[np.uint8]
+
+FEWEST = 2  # so that there is a distance between frames
 
 
 def make_frames(network: Network, count: int, *, seed: int) -> Bytes:
@@ -77,34 +81,49 @@ def _worst_case(network: Network) -> tuple[Bytes, Bytes]:
     )
 
 
-def read_frames(path: Path, shape: Shape) -> tuple[Bytes, NDArray[np.uint16] | None]:
+def read_frames(path: Path, shape: Shape) -> tuple[Bytes, NDArray[np.int64] | None]:
     """Return the frames of a ``.npy`` file, or ``frames`` and ``label`` of a ``.npz`` file.
 
+    Labels are not checked against the number of classes.
+
     Raises:
-        ConfigError: no such file, or it does not hold uint8 frames (N, H, W, C) of ``shape``.
+        ConfigError: no such file, or it does not hold uint8 frames (N >= 2, H, W, C) of ``shape``,
+            and integer labels (N,) if any.
     """
+    wanted = f"{path}: expected a .npy or .npz file of frames"
+    if not path.is_file():
+        raise ConfigError(f"{wanted}, found no file there")
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ConfigError(f"{path}: expected a .npy or .npz file of frames ({error})") from error
-    label = None
-    if isinstance(loaded, np.ndarray):
-        frames = loaded
-    else:
-        with loaded:
-            if "frames" not in loaded:
-                raise ConfigError(
-                    f"{path}: expected an array 'frames', found {sorted(loaded.files)}"
-                )
-            frames = loaded["frames"]
-            label = loaded.get("label")
+        arrays = _arrays(path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{wanted}; this one is damaged, or something else") from error
+    if not {"frames"} <= set(arrays) <= {"frames", "label"}:
+        raise ConfigError(
+            f"{path}: expected an array 'frames' and perhaps 'label', found {sorted(arrays)}"
+        )
+    frames, label = arrays["frames"], arrays.get("label")
     if frames.dtype == np.int8:
         frames = frames.view(np.uint8)
-    if frames.ndim != 4 or frames.shape[1:] != shape or frames.dtype != np.uint8 or not len(frames):
+    if frames.ndim != 4 or frames.shape[1:] != shape or frames.dtype != np.uint8:
         raise ConfigError(
             f"{path}: expected bytes of shape (N, {', '.join(map(str, shape))}) (N, H, W, C), "
             f"got {frames.dtype} of shape {frames.shape}"
         )
-    if label is not None and label.shape != (len(frames),):
-        raise ConfigError(f"{path}: expected {len(frames)} labels, got an array {label.shape}")
-    return frames, None if label is None else label.astype(np.uint16)
+    if len(frames) < FEWEST:
+        raise ConfigError(f"{path}: expected at least {FEWEST} frames, got {len(frames)}")
+    if label is None:
+        return frames, None
+    if label.shape != (len(frames),) or label.dtype.kind not in "iu":
+        raise ConfigError(
+            f"{path}: expected {len(frames)} integers as 'label', got {label.dtype} of shape "
+            f"{label.shape}"
+        )
+    return frames, label.astype(np.int64)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return {"frames": loaded}
+    with loaded:
+        return {name: loaded[name] for name in loaded.files}

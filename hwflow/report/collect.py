@@ -83,8 +83,8 @@ def collect(
     if "label" not in golden or simulation.cascade.accuracy is None:
         raise ConfigError(
             f"{accelerator_dir / design.bundle}: its frames have no labels, and a report is about "
-            "accuracy; what was compared and how fast it ran is in the simulation's "
-            f"{SIMULATION_FILE}"
+            "accuracy; build with labelled frames (--frames with an array 'label'), or read what "
+            f"was compared and how fast it ran in the simulation's {SIMULATION_FILE}"
         )
     labels = golden["label"][: simulation.n].astype(np.int64)
     stages = _stages(bundle, simulation, results, labels)

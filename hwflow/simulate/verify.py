@@ -57,7 +57,7 @@ def verify(
                 name=stage.name,
                 nodes=len(stage.layers),
                 ii_cycles=steady_ii(np.asarray(busy.out_cycle)),
-                ii_bound_cycles=stage.ii_bound_cycles,
+                ii_bound_cycles=max(layer.cycles for layer in stage.layers),
                 latency_cycles=int(lone.out_cycle[0] - lone.in_cycle[0]),
             )
         )
