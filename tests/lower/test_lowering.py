@@ -658,3 +658,14 @@ def test_too_many_levels_are_refused(tmp_path):
     net.conv(net.weights(4, 2, 3, 3, bits=8)).quant(0.5, bits=16).scores(64, 3)
     with pytest.raises(UnsupportedModelError, match=r"Quant_\d+'.*levels within reach"):
         lower_file(net.save(tmp_path))
+
+
+@pytest.mark.parametrize("factor", [None, 2.0])
+def test_unsigned_codes_that_are_quantised_again(tmp_path, factor):
+    net = Chain(6).quant(1.0, bits=8)
+    net.op("MatMul", net.weights(6, 4)).quant(8.0)
+    if factor is not None:
+        net.op("Mul", net.const(factor))
+    network = exact(net.quant(8.0 * (factor or 1.0)), tmp_path)
+    scores = network.tensors[network.scores]
+    assert (scores.low, scores.high) == (-8, 7)

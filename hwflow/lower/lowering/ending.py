@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwflow.lower.graph import TAILS, Graph, Op
-from hwflow.lower.lowering.context import Context, refuse
+from hwflow.lower.lowering.context import Context, Mark, refuse
 from hwflow.lower.lowering.integer_scores import SCORE_BITS, integer_scores
 from hwflow.lower.lowering.stretch import Float64s, Step, Stretch
 from hwflow.lower.lowering.value import Value
@@ -143,11 +143,19 @@ def _with_zero(
 def _signed(context: Context, tensor: str) -> tuple[str, int]:
     name, shift = context.builder.shift_codes(tensor)
     if shift:
-        context.marks[:] = [
-            replace(mark, offset=mark.offset + mark.scale * shift) if mark.tensor == name else mark
-            for mark in context.marks
-        ]
+        context.marks[:] = [_shifted(mark, name, shift) for mark in context.marks]
     return name, shift
+
+
+def _shifted(mark: Mark, tensor: str, shift: int) -> Mark:
+    """Return ``mark`` after the integers of ``tensor`` have become less by ``shift``."""
+    if mark.tensor == tensor:
+        mark = replace(mark, offset=mark.offset + mark.scale * shift)
+    if mark.source == tensor:
+        stretch = mark.stretch
+        decoded = replace(stretch, offset=stretch.offset + stretch.scale * shift)
+        mark = replace(mark, stretch=decoded)
+    return mark
 
 
 def _affine(op: Op, stretch: Stretch) -> tuple[Float64s, Float64s]:
