@@ -63,7 +63,8 @@ def test_own_blocks_have_resources(demo_run):
     resources = demo_run.report["resources"]
     assert resources["provenance"] == "synthesised"
     kinds = {block["op"] for block in resources["blocks"]}
-    assert kinds == {"controller", "HwfXnorMVAU_rtl", "HwfPool_rtl"}
+    own = {"HwfXnorMVAU_rtl", "HwfMVAU_rtl", "HwfPool_rtl", "HwfRequant_rtl"}
+    assert kinds == {"controller"} | own
     assert all(block["resources"]["lut"] > 0 for block in resources["blocks"])
     assert resources["total"]["lut"] == sum(b["resources"]["lut"] for b in resources["blocks"])
 
@@ -151,17 +152,19 @@ def test_a_moved_accelerator_simulates_on_a_few_frames(hwflow, demo_run, tmp_pat
 
 
 def flip_weight(folder):
-    path = folder / "rtl" / "stage0_HwfXnorMVAU_rtl_0_weights.dat"
+    path = folder / "rtl" / "stage0_conv1_HwfXnorMVAU_rtl_weights.dat"
     words = path.read_text().split()
     words[3] = f"{int(words[3], 16) ^ 1:0{len(words[3])}x}"
     path.write_text("\n".join(words) + "\n")
 
 
-def shift_activation_threshold(folder):
-    path = folder / "rtl" / "stage1_Thresholding_rtl_0_threshs_0_7.dat"
+def shift_activation(folder):
+    """Move the biases of one requantiser by a quarter of their range."""
+    path = folder / "rtl" / "stage1_threshold2_HwfRequant_rtl_biases.dat"
     words = path.read_text().split()
     width = len(words[0])
-    path.write_text("\n".join(f"{int(w, 16) ^ 0x40:0{width}x}" for w in words) + "\n")
+    top = 1 << (4 * width - 3)
+    path.write_text("\n".join(f"{int(w, 16) ^ top:0{width}x}" for w in words) + "\n")
 
 
 def change_exit_threshold(folder):
@@ -184,7 +187,7 @@ def swap_comparison(folder):
     ("fault", "link"),
     [
         (flip_weight, "golden ↔ stage 0 RTL, scores"),
-        (shift_activation_threshold, "golden ↔ stage 1 RTL, scores"),
+        (shift_activation, "golden ↔ stage 1 RTL, scores"),
         (change_exit_threshold, "golden ↔ numpy controller"),
         (swap_comparison, "numpy controller ↔ cascade RTL, exit forced at 0"),
     ],
@@ -229,10 +232,10 @@ def test_a_missing_source_is_named(hwflow, demo_run, tmp_path):
 
 def test_a_missing_memory_file_is_named(hwflow, demo_run, tmp_path):
     folder = shutil.copytree(demo_run.accelerator, tmp_path / "accelerator")
-    (folder / "rtl" / "stage0_HwfXnorMVAU_rtl_0_weights.dat").unlink()
+    (folder / "rtl" / "stage0_conv1_HwfXnorMVAU_rtl_weights.dat").unlink()
     done = hwflow("simulate", folder)
     assert done.code == 3
-    assert re.search(r"not found at .*stage0_HwfXnorMVAU_rtl_0_weights\.dat", done.err)
+    assert re.search(r"not found at .*stage0_conv1_HwfXnorMVAU_rtl_weights\.dat", done.err)
 
 
 def test_a_damaged_bundle_is_named_before_anything_is_built(hwflow, demo_run, tmp_path):

@@ -154,7 +154,8 @@ def build(
         chain.append(jobs.verify_job(folder, out=verification, seed=told.golden.seed))
 
     def details() -> Data:
-        data = {"command": "build", "out": shown(folder)} | _build_details(folder)
+        data = {"command": "build", "out": shown(folder), "rtl_verified": verify}
+        data |= _build_details(folder)
         return data | _verification_details(verification) if verify else data
 
     if dry_run and len(chain) > 1:

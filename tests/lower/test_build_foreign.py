@@ -43,30 +43,32 @@ def test_broken_files_end_with_2_and_leave_nothing(hwflow_here, tmp_path, name):
     source = tmp_path / "source"
     source.mkdir()
     path = BROKEN[name].build(source)
-    out = tmp_path / "out" / "accelerator"
+    out = tmp_path / "out" / "model"
     code, stdout, err = hwflow_here("build", path, "--board", "pynq-z2", "--out", out, "--json")
     assert code == 2, err
     assert "Traceback" not in err
     assert "error:" in err
     assert json.loads(stdout)["error"]["type"] in {"ConfigError", "UnsupportedModelError"}
-    assert not out.exists()
-    assert not (out.parent / "bundle").exists()
+    assert not out.parent.exists()
 
 
 def test_a_foreign_file_becomes_an_accelerator(hwflow_here, tmp_path):
     path = network(tmp_path / "my model (v2).onnx")
-    out = tmp_path / "out" / "accelerator"
+    out = tmp_path / "out"
     code, stdout, err = hwflow_here(
         "build", path, "--board", "pynq-z2", "--target-ii", 400, "--out", out, "--json"
     )
     assert code == 0, err
+    assert "the file reads bytes" in err
     data = json.loads(stdout)
-    assert data["mismatches"] == 0
+    assert (data["command"], data["mismatches"]) == ("build", 0)
+    assert data["rtl_verified"] is False
     assert data["input"]["dtype"] == "uint8"
-    design = json.loads((out / "design.json").read_text())
+    folder = out / "accelerator"
+    design = json.loads((folder / "design.json").read_text())
     assert design["name"] == "my_model_v2"
     assert data["ii_bound_cycles"][0] <= 400
-    assert all((out / source).is_file() for source in design["sources"])
+    assert all((folder / source).is_file() for source in design["sources"])
     # Nothing to do again; another network, same place: all of it again.
     code, stdout, _ = hwflow_here(
         "build", path, "--board", "pynq-z2", "--target-ii", 400, "--out", out, "--json"
@@ -81,7 +83,7 @@ def test_a_foreign_file_becomes_an_accelerator(hwflow_here, tmp_path):
 
 def test_a_broken_successor_does_not_pass_for_its_predecessor(hwflow_here, tmp_path):
     path = network(tmp_path / "model.onnx")
-    arguments = ("build", path, "--board", "pynq-z2", "--out", tmp_path / "accelerator", "--json")
+    arguments = ("build", path, "--board", "pynq-z2", "--out", tmp_path / "out", "--json")
     assert hwflow_here(*arguments)[0] == 0
     path.write_bytes(path.read_bytes()[:500])
     assert hwflow_here(*arguments)[0] == 2
@@ -98,7 +100,7 @@ def test_changed_external_weights_are_noticed(hwflow_here, tmp_path):
         size_threshold=64,
         convert_attribute=False,
     )
-    arguments = ("build", path, "--board", "pynq-z2", "--out", tmp_path / "accelerator", "--json")
+    arguments = ("build", path, "--board", "pynq-z2", "--out", tmp_path / "out", "--json")
     assert hwflow_here(*arguments)[0] == 0
     assert json.loads(hwflow_here(*arguments)[1])["reused"]
     weights = bytearray((tmp_path / "weights.bin").read_bytes())
@@ -114,13 +116,13 @@ def test_golden_frames_with_labels(hwflow_here, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), dtype=np.uint8)
     np.savez(tmp_path / "frames.npz", frames=frames, label=np.zeros(5, np.int64))
     code, _, err = hwflow_here(
-        *("build", path, "--board", "pynq-z2", "--out", tmp_path / "accelerator"),
+        *("build", path, "--board", "pynq-z2", "--out", tmp_path / "out"),
         *("--frames", tmp_path / "frames.npz"),
     )
     assert code == 0, err
-    with np.load(tmp_path / "bundle" / "golden.npz") as golden:
+    with np.load(tmp_path / "out" / "bundle" / "golden.npz") as golden:
         assert np.array_equal(golden["frames"], frames)
-    bundle = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    bundle = json.loads((tmp_path / "out" / "bundle" / "bundle.json").read_text())
     assert bundle["cascade"]["accuracy"]["n"] == 5
 
 
@@ -141,11 +143,40 @@ def test_golden_frames_with_labels(hwflow_here, tmp_path):
 )
 def test_wrong_options_are_named(hwflow_here, tmp_path, options, words):
     path = network(tmp_path / "model.onnx")
-    out = tmp_path / "out" / "accelerator"
+    out = tmp_path / "out"
     code, _, err = hwflow_here("build", path, *options, "--out", out)
     assert code == 2
     assert words in " ".join(err.split())
-    assert not out.exists()
+    assert not (out / "accelerator").exists()
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (np.full(20, 99), "expected labels of 0 … 4"),
+        (np.full(20, -1), "expected labels of 0 … 4"),
+        (np.full(20, 1.7), "expected 20 integers"),
+        (np.array(["a"] * 20), "expected 20 integers"),
+        (np.zeros(3, int), "expected 20 integers"),
+    ],
+)
+def test_wrong_labels_are_named(hwflow_here, tmp_path, label, words):
+    path = network(tmp_path / "model.onnx")
+    np.savez(tmp_path / "f.npz", frames=np.zeros((20, 6, 8, 3), np.uint8), label=label)
+    code, _, err = hwflow_here(
+        *("build", path, "--board", "pynq-z2", "--out", tmp_path / "out"),
+        *("--frames", tmp_path / "f.npz"),
+    )
+    assert code == 2
+    assert words in " ".join(err.split())
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".", "a b", "x" * 65])
+def test_names_stay_within_the_output_folder(hwflow_here, tmp_path, name):
+    path = network(tmp_path / "model.onnx")
+    code, _, err = hwflow_here("build", path, "--board", "pynq-z2", "--set", f"name='{name}'")
+    assert code == 2
+    assert "name" in err
 
 
 def test_a_design_that_names_no_model_says_what_to_add(hwflow_here, tmp_path):
@@ -162,7 +193,7 @@ def test_a_designs_model_is_found_beside_it(hwflow_here, tmp_path):
         "model: {kind: onnx, path: model.onnx}\ngolden: {count: 8}\n"
     )
     code, stdout, err = hwflow_here(
-        "build", tmp_path / "design.yaml", "--out", tmp_path / "out" / "acc", "--json"
+        "build", tmp_path / "design.yaml", "--out", tmp_path / "out", "--json"
     )
     assert code == 0, err
     assert json.loads(stdout)["mismatches"] == 0

@@ -71,9 +71,10 @@ def test_frames_from_files(tmp_path):
     [
         ({"frames": np.zeros((3, 4, 5, 2), np.uint8)}, r"expected bytes of shape \(N, 5, 4, 2\)"),
         ({"frames": np.zeros((3, *SHAPE), np.float32)}, "got float32"),
-        ({"frames": np.zeros((0, *SHAPE), np.uint8)}, "got uint8 of shape"),
+        ({"frames": np.zeros((1, *SHAPE), np.uint8)}, "at least 2 frames"),
         ({"images": np.zeros((3, *SHAPE), np.uint8)}, "expected an array 'frames'"),
-        ({"frames": np.zeros((3, *SHAPE), np.uint8), "label": np.zeros(2, int)}, "3 labels"),
+        ({"frames": np.zeros((3, *SHAPE), np.uint8), "label": np.zeros(2, int)}, "3 integers"),
+        ({"frames": np.zeros((3, *SHAPE), np.uint8), "labels": np.zeros(3, int)}, "'labels'"),
     ],
 )
 def test_wrong_arrays_are_named(tmp_path, arrays, words):
@@ -82,7 +83,7 @@ def test_wrong_arrays_are_named(tmp_path, arrays, words):
         read_frames(tmp_path / "f.npz", SHAPE)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", None])
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut", None])
 def test_what_is_no_array_file_is_named(tmp_path, content):
     path = tmp_path / "f.npz"
     if content is not None:
