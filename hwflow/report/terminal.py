@@ -50,6 +50,8 @@ def _networks(report: Report) -> Table:
             f"{100 * rate:.1f} %",
             f"{stage.bops / 1e6:.2f}",
         )
+    if len(report.stages) == 1:  # one network is no cascade
+        return table
     thresholds = ", ".join(map(str, cascade.threshold_int))
     table.add_row(
         f"[bold]cascade[/] (threshold {thresholds})",
