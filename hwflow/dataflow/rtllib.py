@@ -34,6 +34,21 @@ _LEAF_LOADS = """\
 """
 _LEVELS = "	localparam int unsigned  L = $clog2(N);  // Number of levels with reductions\n"
 
+_LINE_BUFFER = """\
+logic [WIDTH-1:0] Out_reg;
+assign shift_out = Out_reg;
+"""
+_SHORT_LINES = """\
+if (DEPTH == 0) begin : genWire
+    assign shift_out = shift_in;
+end else if (DEPTH == 1) begin : genRegister
+    logic [WIDTH-1:0] Single;
+    assign shift_out = Single;
+    always_ff @(posedge clk) if (shift_enable) Single <= shift_in;
+end else begin : genRam
+"""
+_LINE_BUFFER_END = "endmodule : swg_ram_buffer\n"
+
 EDITS: tuple[Edit, ...] = (
     Edit(
         "mvu/add_multi.sv",
@@ -54,6 +69,19 @@ EDITS: tuple[Edit, ...] = (
         "/* else */    5 + $clog2(SIMD) + (SIMD == 1);",
         "mvu.sv is one less deep and the lock takes a clock: with a result a clock (SIMD = MW) the "
         "output queue overflows under back-pressure",
+    ),
+    Edit(
+        "swg/swg_common.sv",
+        _LINE_BUFFER,
+        _SHORT_LINES + _LINE_BUFFER,
+        "whole windows as wide as the map, or one pixel less, leave a line buffer of 0 or 1 words, "
+        "whose read address lies outside it",
+    ),
+    Edit(
+        "swg/swg_common.sv",
+        _LINE_BUFFER_END,
+        "end\n" + _LINE_BUFFER_END,
+        "the end of the new branch",
     ),
 )
 

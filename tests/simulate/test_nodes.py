@@ -9,6 +9,9 @@ import pytest
 from dataflow.integer_nets import NETWORKS, Builder, random_frames, write_stage
 
 from hwflow.dataflow.network_file import load_network
+from hwflow.dataflow.stage import HARDWARE_GRAPH
+from hwflow.dataflow.streams import WINDOW
+from hwflow.dataflow.verify import load_graph
 from hwflow.errors import VerificationError
 from hwflow.simulate.accelerator import load_accelerator
 from hwflow.simulate.library import Pauses
@@ -65,6 +68,44 @@ def test_any_stride(tmp_path, shape, kernel, stride, depthwise):
     network = b.network(b.scores(b.threshold(x, 3), 3, bits=3))
     folder = write_stage(network, tmp_path / "a", target=20_000)
     verify_nodes(folder, random_frames(network, 3))
+
+
+def _verify_window(folder, shape, kernel, *, depthwise=False):
+    """Build and simulate a layer that reads whole windows of a map ``shape``."""
+    b = Builder(shape, seed=1)
+    if depthwise:
+        x = b.depthwise(b.threshold("frame", 3), kernel, bits=3)
+    else:
+        x = b.conv("frame", 2, kernel, bits=2)
+    network = b.network(b.scores(b.threshold(x, 2), 2, bits=2))
+    write_stage(network, folder)  # as fast as it goes, so by whole windows
+    (window,) = (
+        node
+        for node in load_graph(folder / "graphs" / "stage0" / HARDWARE_GRAPH).graph.node
+        if node.op_type == WINDOW
+    )
+    assert [a.i for a in window.attribute if a.name == "parallel_window"] == [1]
+    verify_nodes(folder, random_frames(network, 4), seed=1)
+
+
+@pytest.mark.parametrize(("shape", "kernel"), [((5, 3, 2), (3, 3)), ((5, 4, 1), (3, 3))])
+def test_windows_about_as_wide_as_the_map(tmp_path, shape, kernel):
+    """A line buffer of 0 words and of 1, both outside what FINN's own memory can be."""
+    _verify_window(tmp_path / "a", shape, kernel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "kernel", "depthwise"),
+    [
+        ((4, 4, 2), (3, 3), True),
+        ((6, 6, 1), (5, 5), False),
+        ((3, 3, 1), (2, 2), False),
+        ((4, 5, 1), (3, 3), False),
+    ],
+)
+def test_more_windows_about_as_wide_as_the_map(tmp_path, shape, kernel, depthwise):
+    _verify_window(tmp_path / "a", shape, kernel, depthwise=depthwise)
 
 
 def test_scores_of_many_frames_are_equal(binary):
