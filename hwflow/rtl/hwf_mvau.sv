@@ -42,53 +42,61 @@ module hwf_mvau #(
     input  wire logic                  m_axis_tready
 );
 
-  localparam int unsigned FOLDS = (MW / SIMD) * (MH / PE);
-  localparam int unsigned FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
+  if (SIMD < 1 || PE < 1) begin : gen_check_folds
+    $fatal(1, "hwf_mvau: SIMD and PE must be at least 1");
+  end else if (MW < 1 || MW % SIMD != 0) begin : gen_check_simd
+    $fatal(1, "hwf_mvau: MW must be a multiple of SIMD, at least 1");
+  end else if (MH < 1 || MH % PE != 0) begin : gen_check_pe
+    $fatal(1, "hwf_mvau: MH must be a multiple of PE, at least 1");
+  end else begin : gen_unit
+    localparam int unsigned FOLDS = (MW / SIMD) * (MH / PE);
+    localparam int unsigned FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
 
-  logic [FOLD_BITS-1:0] fold;
-  logic weight_en;
-  logic [PE*WeightBits*SIMD-1:0] weight;
-  hwf_weight_rom #(
-      .Depth   (FOLDS),
-      .Width   (PE * WeightBits * SIMD),
-      .UseBlock(WeightBlock),
-      .File    (WeightFile)
-  ) u_weights (
-      .clk_i (ap_clk),
-      .en_i  (weight_en),
-      .addr_i(fold),
-      .data_o(weight)
-  );
+    logic [FOLD_BITS-1:0] fold;
+    logic weight_en;
+    logic [PE*WeightBits*SIMD-1:0] weight;
+    hwf_weight_rom #(
+        .Depth   (FOLDS),
+        .Width   (PE * WeightBits * SIMD),
+        .UseBlock(WeightBlock),
+        .File    (WeightFile)
+    ) u_weights (
+        .clk_i (ap_clk),
+        .en_i  (weight_en),
+        .addr_i(fold),
+        .data_o(weight)
+    );
 
-  hwf_mac_core #(
-      .MW           (MW),
-      .MH           (MH),
-      .SIMD         (SIMD),
-      .PE           (PE),
-      .Depthwise    (1'b0),
-      .WeightBits   (WeightBits),
-      .WeightBipolar(WeightBipolar),
-      .ActBits      (ActBits),
-      .ActSigned    (ActSigned),
-      .ActShift     (ActShift),
-      .UseDsp       (UseDsp),
-      .AccBits      (AccBits),
-      .ConstantInit (ConstantInit),
-      .InitBlock    (InitBlock),
-      .InitFile     (InitFile)
-  ) u_core (
-      .ap_clk       (ap_clk),
-      .ap_rst_n     (ap_rst_n),
-      .s_axis_tdata (s_axis_tdata),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
-      .fold_o       (fold),
-      .weight_en_o  (weight_en),
-      .weight_i     (weight),
-      .m_axis_tdata (m_axis_tdata),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready)
-  );
+    hwf_mac_core #(
+        .MW           (MW),
+        .MH           (MH),
+        .SIMD         (SIMD),
+        .PE           (PE),
+        .Depthwise    (1'b0),
+        .WeightBits   (WeightBits),
+        .WeightBipolar(WeightBipolar),
+        .ActBits      (ActBits),
+        .ActSigned    (ActSigned),
+        .ActShift     (ActShift),
+        .UseDsp       (UseDsp),
+        .AccBits      (AccBits),
+        .ConstantInit (ConstantInit),
+        .InitBlock    (InitBlock),
+        .InitFile     (InitFile)
+    ) u_core (
+        .ap_clk       (ap_clk),
+        .ap_rst_n     (ap_rst_n),
+        .s_axis_tdata (s_axis_tdata),
+        .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready),
+        .fold_o       (fold),
+        .weight_en_o  (weight_en),
+        .weight_i     (weight),
+        .m_axis_tdata (m_axis_tdata),
+        .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready)
+    );
+  end
 
 endmodule
 

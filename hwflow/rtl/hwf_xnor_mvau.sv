@@ -41,56 +41,64 @@ module hwf_xnor_mvau #(
     input  wire logic                  m_axis_tready
 );
 
-  localparam int unsigned FOLDS = (MW / SIMD) * (MH / PE);
-  localparam int unsigned FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int unsigned LANE_BITS = UseThreshold ? 1 : CountBits;
+  if (SIMD < 1 || PE < 1) begin : gen_check_folds
+    $fatal(1, "hwf_xnor_mvau: SIMD and PE must be at least 1");
+  end else if (MW < 1 || MW % SIMD != 0) begin : gen_check_simd
+    $fatal(1, "hwf_xnor_mvau: MW must be a multiple of SIMD, at least 1");
+  end else if (MH < 1 || MH % PE != 0) begin : gen_check_pe
+    $fatal(1, "hwf_xnor_mvau: MH must be a multiple of PE, at least 1");
+  end else begin : gen_unit
+    localparam int unsigned FOLDS = (MW / SIMD) * (MH / PE);
+    localparam int unsigned FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
+    localparam int unsigned LANE_BITS = UseThreshold ? 1 : CountBits;
 
-  logic [FOLD_BITS-1:0] fold;
-  logic weight_en;
-  logic [PE*SIMD-1:0] weight;
-  hwf_weight_rom #(
-      .Depth   (FOLDS),
-      .Width   (PE * SIMD),
-      .UseBlock(WeightBlock),
-      .File    (WeightFile)
-  ) u_weights (
-      .clk_i (ap_clk),
-      .en_i  (weight_en),
-      .addr_i(fold),
-      .data_o(weight)
-  );
+    logic [FOLD_BITS-1:0] fold;
+    logic weight_en;
+    logic [PE*SIMD-1:0] weight;
+    hwf_weight_rom #(
+        .Depth   (FOLDS),
+        .Width   (PE * SIMD),
+        .UseBlock(WeightBlock),
+        .File    (WeightFile)
+    ) u_weights (
+        .clk_i (ap_clk),
+        .en_i  (weight_en),
+        .addr_i(fold),
+        .data_o(weight)
+    );
 
-  logic [PE*LANE_BITS-1:0] lanes;
-  hwf_mac_core #(
-      .MW          (MW),
-      .MH          (MH),
-      .SIMD        (SIMD),
-      .PE          (PE),
-      .AccBits     (AccBits),
-      .UseThreshold(UseThreshold),
-      .ConstantInit(!UseThreshold),
-      .InitBlock   (InitBlock),
-      .InitFile    (InitFile)
-  ) u_core (
-      .ap_clk       (ap_clk),
-      .ap_rst_n     (ap_rst_n),
-      .s_axis_tdata (s_axis_tdata),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
-      .fold_o       (fold),
-      .weight_en_o  (weight_en),
-      .weight_i     (weight),
-      .m_axis_tdata (lanes),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready)
-  );
+    logic [PE*LANE_BITS-1:0] lanes;
+    hwf_mac_core #(
+        .MW          (MW),
+        .MH          (MH),
+        .SIMD        (SIMD),
+        .PE          (PE),
+        .AccBits     (AccBits),
+        .UseThreshold(UseThreshold),
+        .ConstantInit(!UseThreshold),
+        .InitBlock   (InitBlock),
+        .InitFile    (InitFile)
+    ) u_core (
+        .ap_clk       (ap_clk),
+        .ap_rst_n     (ap_rst_n),
+        .s_axis_tdata (s_axis_tdata),
+        .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready),
+        .fold_o       (fold),
+        .weight_en_o  (weight_en),
+        .weight_i     (weight),
+        .m_axis_tdata (lanes),
+        .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready)
+    );
 
-  for (genvar p = 0; p < PE; p++) begin : gen_lane
-    if (UseThreshold) begin : gen_bit
-      assign m_axis_tdata[p] = lanes[p];
-    end else begin : gen_dot
-      // ±1 dot product = 2 × (popcount − ceil(MW/2)) + (MW odd)
-      assign m_axis_tdata[p*OutBits+:OutBits] = {lanes[p*CountBits+:CountBits], 1'(MW)};
+    for (genvar p = 0; p < PE; p++) begin : gen_lane
+      if (UseThreshold) begin : gen_bit
+        assign m_axis_tdata[p] = lanes[p];
+      end else begin : gen_dot
+        // ±1 dot product = 2 × (popcount − ceil(MW/2)) + (MW odd)
+        assign m_axis_tdata[p*OutBits+:OutBits] = {lanes[p*CountBits+:CountBits], 1'(MW)};
+      end
     end
   end
 

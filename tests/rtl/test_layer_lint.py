@@ -80,6 +80,11 @@ def test_lint(top, parameters):
         ("hwf_mvau", {"ActShift": 8}),
         ("hwf_xnor_mvau", {"MW": 10, "SIMD": 4}),
         ("hwf_xnor_mvau", {"MH": 10, "PE": 4}),
+        *(
+            (top, parameters)
+            for top in ("hwf_mvau", "hwf_vvau", "hwf_xnor_mvau")
+            for parameters in ({"SIMD": 0}, {"PE": 0}, {"MW": 0}, {"MW": 4, "SIMD": 8}, {"MH": 1})
+        ),
         ("hwf_pad", {"Width": 0}),
         ("hwf_pool", {"KernelH": 5}),
         ("hwf_pool", {"OutBits": 2}),
