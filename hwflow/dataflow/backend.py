@@ -254,7 +254,7 @@ class _Builder:
             self._xnor(layer, stream, weights, shape)
             return
         datatype = "BIPOLAR" if binary else _signed(low, high, at_least=2)
-        accumulators = _signed(out.low, out.high)
+        accumulators = _accumulators(out)
         self._node(
             "HwfMVAU_rtl",
             layer.name,
@@ -303,7 +303,7 @@ class _Builder:
         datatype = (
             "BIPOLAR" if binary else _signed(int(weights.min()), int(weights.max()), at_least=2)
         )
-        accumulators = _signed(out.low, out.high)
+        accumulators = _accumulators(out)
         self._node(
             "HwfVVAU_rtl",
             layer.name,
@@ -508,6 +508,14 @@ def _sum_type(datatype: str, terms: int) -> str:
 
     low, high = (int(terms * end) for end in (DataType[datatype].min(), DataType[datatype].max()))
     return _signed(low, high) if low < 0 else f"UINT{high.bit_length()}"
+
+
+def _accumulators(out: Tensor) -> str:
+    """Return the type of a weight layer's sums: 2 bits or more, as a sum of ±1 is shifted by one.
+
+    Less would do where weights are all zero or never give more than −1 … 0.
+    """
+    return _signed(out.low, out.high, at_least=2)
 
 
 def _signed(low: int, high: int, *, at_least: int = 1) -> str:

@@ -70,8 +70,8 @@ def _option(model: Model, node: Node, operator: Any) -> Placement | None:
     weight = operator.get_nodeattr("weightDataType")
     act_bits = bits_of(operator.get_nodeattr("inputDataType"))
     in_luts = pe * simd * lut_lane_cost(bits_of(weight), act_bits)
-    if node.op_type == "HwfMVAU_rtl" and finn_takes(operator):
-        bits = finn_weight_bits(model.get_initializer(node.input[1]))
+    bits = finn_weight_bits(model.get_initializer(node.input[1]))
+    if node.op_type == "HwfMVAU_rtl" and finn_takes(operator, bits):
         # mvu.sv: products of the narrowest lane, side by side in the 25-bit port.
         packed = 1 + (MAX_WEIGHT_BITS - bits) // (bits + act_bits - 1)
         count = -(-pe // packed) * simd
@@ -82,10 +82,15 @@ def _option(model: Model, node: Node, operator: Any) -> Placement | None:
     return Placement(node.name, finn=False, dsps=count, luts=in_luts - OWN_DSP_LUTS * count)
 
 
-def finn_takes(operator: Any) -> bool:
-    """Whether FINN's DSP matrix unit can stand for ``operator``, an ``HwfMVAU_rtl``."""
+def finn_takes(operator: Any, weight_bits: int) -> bool:
+    """Whether FINN's DSP matrix unit can stand for ``operator``, an ``HwfMVAU_rtl``.
+
+    ``weight_bits``: in which it would take the weights. Its accumulators must hold any product of
+    the two types (mvu.sv); ours are as wide as the actual weights need, which can be less.
+    """
     act = operator.get_nodeattr("inputDataType")
     act_bits = bits_of(act)
+    product_bits = weight_bits + act_bits - act.startswith("INT")
     folds = (operator.get_nodeattr("MW") // operator.get_nodeattr("SIMD")) * (
         operator.get_nodeattr("MH") // operator.get_nodeattr("PE")
     )
@@ -93,7 +98,7 @@ def finn_takes(operator: Any) -> bool:
         act_bits >= 2
         and act_bits - act.startswith("INT") < MAX_ACTIVATION_BITS
         and bits_of(operator.get_nodeattr("weightDataType")) < MAX_WEIGHT_BITS
-        and bits_of(operator.get_nodeattr("outputDataType")) <= MAX_ACCUMULATOR_BITS
+        and product_bits <= bits_of(operator.get_nodeattr("outputDataType")) <= MAX_ACCUMULATOR_BITS
         and folds > 1  # its weight memory is addressed
     )
 

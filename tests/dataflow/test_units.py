@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import to_hardware
 from hwflow.dataflow.folding import fold
-from hwflow.dataflow.units import choose, finn_weight_bits, place
+from hwflow.dataflow.units import choose, finn_takes, finn_weight_bits, place
 from hwflow.dataflow.verify import execute
-from hwflow.lower.evaluate import evaluate
+from hwflow.lower.evaluate import apply, evaluate
 
 from .integer_nets import NETWORKS, Builder, random_frames
 
@@ -55,3 +57,25 @@ def test_lowest_code_gets_a_bit_more():
     assert finn_weight_bits(np.array([-8, 7])) == 5
     assert finn_weight_bits(np.array([-7, 7])) == 4
     assert finn_weight_bits(np.array([-1, 1])) == 2
+
+
+def test_finn_unit_is_left_where_one_product_outgrows_the_accumulators():
+    """Weights of −8 and 4-bit inputs: 5 + 4 bits a product to mvu.sv, 8 bits in fact."""
+    b = Builder((1, 1, 2), seed=2)
+    layer = b.conv(b.threshold("frame", 4), 4, (1, 1), bits=4)
+    weights = np.zeros((4, 1, 1, 2), np.int64)
+    weights[:, 0, 0, 0] = -8
+    out = dataclasses.replace(b.tensors[layer], low=-120, high=0)
+    b.layers[-1] = dataclasses.replace(b.layers[-1], weights=weights, output=out)
+    b.tensors[layer], b.values[layer] = out, apply(b.layers[-1], b.values)
+    network = b.network(b.scores(b.threshold(layer, 2), 3, bits=4))
+    model = fold(to_hardware(network), 100)
+    from qonnx.custom_op.registry import getCustomOp
+
+    unit = next(n for n in model.graph.node if n.op_type == "HwfMVAU_rtl")
+    operator = getCustomOp(unit)
+    bits = finn_weight_bits(model.get_initializer(unit.input[1]))
+    assert (bits, operator.get_nodeattr("outputDataType")) == (5, "INT8")
+    assert not finn_takes(operator, bits)
+    operator.set_nodeattr("outputDataType", "INT9")
+    assert finn_takes(operator, bits)

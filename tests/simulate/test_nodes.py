@@ -13,6 +13,7 @@ from hwflow.dataflow.stage import HARDWARE_GRAPH
 from hwflow.dataflow.streams import WINDOW
 from hwflow.dataflow.verify import load_graph
 from hwflow.errors import VerificationError
+from hwflow.lower.network import Conv, Depthwise, Threshold
 from hwflow.simulate.accelerator import load_accelerator
 from hwflow.simulate.library import Pauses
 from hwflow.simulate.nodes import verify_nodes, verify_scores
@@ -106,6 +107,43 @@ def test_windows_about_as_wide_as_the_map(tmp_path, shape, kernel):
 )
 def test_more_windows_about_as_wide_as_the_map(tmp_path, shape, kernel, depthwise):
     _verify_window(tmp_path / "a", shape, kernel, depthwise=depthwise)
+
+
+def test_layers_whose_weights_are_all_zero(tmp_path):
+    """Dense and depthwise, of ±1 and of two bits: sums need no bit, their streams two."""
+    b = Builder((3, 3, 2), seed=6)
+    zero = [b.threshold("frame"), b.threshold("frame", 2)]
+    ends = []
+    for x in zero:
+        dense = np.zeros((2, 2, 2, 2), np.int64)
+        y = b._append(Conv, [x], (2, 2, 2), 0, 0, weights=dense, stride=(1, 1), dilation=(1, 1))
+        y = b._append(
+            Threshold, [y], (2, 2, 2), -1, 1, bipolar=True, thresholds=np.array([[0], [1]])
+        )
+        channels = np.zeros((2, 2, 2), np.int64)
+        ends.append(b._append(Depthwise, [x], (2, 2, 2), 0, 0, weights=channels, stride=(1, 1)))
+        ends.append(b.conv(y, 2, (1, 1), bits=2))
+    first = b.add(ends[0], ends[1])
+    second = b.add(ends[2], ends[3])
+    kept = b.conv("frame", 2, (2, 2), bits=2)  # or every score would be the same
+    x = b.threshold(b.add(b.add(first, second), kept), 2)
+    network = b.network(b.scores(x, 2, bits=2))
+    folder = write_stage(network, tmp_path / "a", target=400)
+    verify_nodes(folder, random_frames(network, 4), seed=1)
+
+
+def test_a_small_residual_block_of_tight_accumulators(tmp_path):
+    """A global sum in front of few classes, on DSPs, and two shortcuts, one inside the other."""
+    b = Builder((4, 4, 2), seed=7, signed=True)
+    x = b.threshold(b.conv(b.pad("frame"), 3, bits=2), 3)
+    y = b.threshold(b.conv(b.pad(x), 3, bits=2), 3)
+    z = b.threshold(b.depthwise(b.pad(y), bits=3), 3)
+    x = b.threshold(b.add(b.threshold(b.add(z, y, (1, -3)), 3, low=-4), x, (2, 1)), 4)
+    network = b.network(b.scores(b.sum_pool(x, (4, 4)), 3, bits=4))
+    folder = write_stage(network, tmp_path / "a", target=1000)
+    verify_nodes(folder, random_frames(network, 4), seed=2)
+    pauses = Pauses(idle=0.3, stall=0.5, longest=90, seed=4)
+    verify_scores(folder, random_frames(network, 20), pauses=pauses)
 
 
 def test_scores_of_many_frames_are_equal(binary):
