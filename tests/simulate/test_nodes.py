@@ -13,11 +13,18 @@ from hwflow.dataflow.stage import HARDWARE_GRAPH
 from hwflow.dataflow.streams import WINDOW
 from hwflow.dataflow.verify import load_graph
 from hwflow.errors import VerificationError
+from hwflow.lower.evaluate import evaluate
 from hwflow.lower.network import Conv, Depthwise, Threshold
-from hwflow.simulate.accelerator import load_accelerator
-from hwflow.simulate.library import Pauses
+from hwflow.simulate.accelerator import (
+    load_accelerator,
+    patience_cycles,
+    to_beats,
+    unpack_scores,
+)
+from hwflow.simulate.compile import compile_model
+from hwflow.simulate.library import Pauses, Simulation
 from hwflow.simulate.nodes import verify_nodes, verify_scores
-from hwflow.simulate.stage import run_stage
+from hwflow.simulate.stage import run_stage, stage_ports
 
 pytestmark = [pytest.mark.finn, pytest.mark.sim]
 
@@ -132,18 +139,59 @@ def test_layers_whose_weights_are_all_zero(tmp_path):
     verify_nodes(folder, random_frames(network, 4), seed=1)
 
 
-def test_a_small_residual_block_of_tight_accumulators(tmp_path):
-    """A global sum in front of few classes, on DSPs, and two shortcuts, one inside the other."""
+def small_residual():
+    """Two shortcuts, one inside the other, and scores in fewer bits than one product may take."""
     b = Builder((4, 4, 2), seed=7, signed=True)
     x = b.threshold(b.conv(b.pad("frame"), 3, bits=2), 3)
     y = b.threshold(b.conv(b.pad(x), 3, bits=2), 3)
     z = b.threshold(b.depthwise(b.pad(y), bits=3), 3)
     x = b.threshold(b.add(b.threshold(b.add(z, y, (1, -3)), 3, low=-4), x, (2, 1)), 4)
-    network = b.network(b.scores(b.sum_pool(x, (4, 4)), 3, bits=4))
-    folder = write_stage(network, tmp_path / "a", target=1000)
-    verify_nodes(folder, random_frames(network, 4), seed=2)
+    weights = np.array([[-64, 24, 33], [9, -64, 41], [60, 0, -64]]).reshape(3, 1, 1, 3)
+    ends = {"low": -64 * 240, "high": 60 * 240}  # 15 bits; 8 + 8 to FINN's unit
+    sums = b.sum_pool(x, (4, 4))
+    shape = (1, 1, 3)
+    return b.network(
+        b._append(Conv, [sums], shape, **ends, weights=weights, stride=(1, 1), dilation=(1, 1))
+    )
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory):
+    return write_stage(small_residual(), tmp_path_factory.mktemp("residual") / "a", target=1000)
+
+
+def test_a_small_residual_block(residual):
+    network = small_residual()
+    verify_nodes(residual, random_frames(network, 4), seed=2)
     pauses = Pauses(idle=0.3, stall=0.5, longest=90, seed=4)
-    verify_scores(folder, random_frames(network, 20), pauses=pauses)
+    verify_scores(residual, random_frames(network, 20), pauses=pauses)
+
+
+@pytest.mark.parametrize("cycles", [30, 333, 1500])
+def test_a_reset_amid_a_frame_leaves_nothing_behind(residual, cycles):
+    """Counters, FIFOs and both branches start anew: the next scores are those of its frames."""
+    network = small_residual()
+    frames = random_frames(network, 8, seed=3)
+    design = load_accelerator(residual)
+    hardware = design.stages[0]
+    ports = stage_ports(design, 0)
+    library = compile_model(ports, sources=design.sources, folder=residual)
+    per_frame = -(-network.classes // hardware.score_lanes)
+    with Simulation(library, ports, folder=residual, random_state=1) as simulation:
+        simulation.reset()
+        data, last = to_beats(frames[::-1], hardware.in_bytes)
+        simulation.load(data, last)
+        simulation.idle(cycles)
+        assert 0 < simulation.accepted < len(data)
+        simulation.reset()
+        simulation.load(*to_beats(frames, hardware.in_bytes))
+        outputs = len(frames) * per_frame
+        assert simulation.run(outputs, patience=patience_cycles(design)) == 0
+        beats = simulation.recording().data
+    scores = unpack_scores(
+        beats, bits=hardware.score_bits, lanes=hardware.score_lanes, classes=network.classes
+    )
+    np.testing.assert_array_equal(scores, evaluate(network, frames))
 
 
 def test_scores_of_many_frames_are_equal(binary):
