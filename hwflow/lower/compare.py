@@ -1,67 +1,71 @@
-"""Comparison of the integer network with the file's own execution in floats, by qonnx.
+"""Comparison of the integer network with executions in floats, by qonnx.
 
-Each quantiser of the file is compared with the function that the network has for it, both fed the
-file's own codes of the layer's input, so that a difference shows where it arises. Exact integers
-and float32 may differ where a float lies on the boundary between two codes, to the rounding of
-float32: a tie. Ties are counted; every other difference is an error.
+Each quantiser is compared with the function that the network has for it, both fed the execution's
+own codes of the layer's input, so that a difference shows where it arises. That is done twice: with
+the normal form, tensor by tensor, and with the file as it is, which checks the reader too. Exact
+integers and float32 may differ where a float lies on the boundary between two codes, to the
+rounding of float32: a tie. Ties are counted; every other difference is an error.
 """
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
-from qonnx.transformation.infer_shapes import InferShapes
 
 from hwflow.config.bundle import Link
 from hwflow.errors import VerificationError
-from hwflow.lower.emit import QONNX, execute
+from hwflow.lower.emit import execute
 from hwflow.lower.evaluate import BATCH, apply, as_integers, evaluate
-from hwflow.lower.graph import TAILS, Graph
+from hwflow.lower.execute_file import FileExecution, NotExecutedError, arrangements
+from hwflow.lower.graph import Graph
 from hwflow.lower.lowering import Lowered, trace
 from hwflow.lower.lowering.context import Mark
 from hwflow.lower.lowering.ending import ScoreTail, strip_tail
 from hwflow.lower.lowering.input_spec import InputSpec, ResolvedInput
 from hwflow.lower.lowering.stretch import Float32s, Float64s
 from hwflow.lower.network import IntArray, Network
-from hwflow.lower.read.file import load
 
 ACTIVATIONS = "file ↔ integer network: activations"
 SCORES = "file ↔ integer network: scores"
 LABELS = "file ↔ integer network: labels"
-FILE = "file ↔ its normal form: outputs"
+FILE = "file ↔ its normal form: activations and scores"
+NOT_EXECUTED = "file ↔ its normal form: not executed by qonnx ({})"
+ROUNDED = "scores: rounded per class, order not proven for classes closer than one step"
 
 # Rounding errors of float32 that a difference may be blamed on: a sum of products and the handful
 # of operators behind it each err by half a unit in the last place of the largest number met.
 _ROUNDING = 8 * 2.0**-24
-# Outputs of the file and of its normal form, relative to the largest: both are float32, but their
-# operators may be grouped in another way.
-_CLOSE = 1e-4
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Count:
-    """Integers compared and ties; ``frames``: ties of each frame."""
+    """Integers compared and ties."""
 
-    frames: NDArray[np.int64]
     compared: int = 0
     ties: int = 0
 
 
 @dataclass
 class _Local:
-    """What the network makes of the file's own codes, layer by layer."""
+    """What the network makes of an execution's own codes of frames ``start`` …, layer by layer.
 
-    count: _Count
+    ``reals``: the execution's tensors, each (N, …); ``activations``, ``scores``: names of links for
+    messages. ``tied`` (N,): frames with a tie. ``unsure`` (N,): frames whose codes of a tensor that
+    the execution does not tell may be others than the network's, by a tie.
+    """
+
+    graph: Graph
+    reals: Mapping[str, NDArray[Any]]
+    activations: str
+    scores: str
+    start: int
+    tied: NDArray[np.bool_]
+    unsure: NDArray[np.bool_]
     values: dict[str, IntArray] = field(default_factory=dict)
 
 
@@ -71,35 +75,55 @@ def check_qonnx(
     """Return the links between the file ``path`` and ``network`` on ``frames`` (N, H, W, C) bytes.
 
     ``graph`` is ``read(path)`` and ``network`` is ``lower(graph, spec)``. Links: activations and
-    scores of single layers, labels of the whole network, and outputs of the file itself against
-    its normal form. Ties are differences that float32 rounding explains.
+    scores of single layers and labels of the whole network, as the normal form has them, and
+    activations and scores as qonnx has them that executes the file itself, or why it cannot. Ties
+    are differences that float32 rounding explains. A link more says where scores of different
+    scales are rounded so that they need not have the order of real ones, which is close in ``ties``
+    frames.
 
     Raises:
         VerificationError: naming node and first frame of any other difference.
     """
     lowered = trace(graph, spec)
-    count, scores = _Count(np.zeros(0, np.int64)), _Count(np.zeros(0, np.int64))
-    labels, outputs = [], []
+    activations, scores, labels, own, close = (_Count() for _ in range(5))
     ending = strip_tail(graph)
+    execution, failure = FileExecution(path, graph), ""
     for start in range(0, len(frames), BATCH):
         part = frames[start : start + BATCH]
         inputs = _floats(graph, network, lowered.input, part)
         context = execute(graph, inputs, without=ending.dropped)
-        local = _Local(_Count(np.zeros(len(part), np.int64)))
-        _compare_activations(network, lowered, context, part, local, start)
-        _compare_scores(network, lowered, context, local, scores, start)
-        labels.append(_compare_labels(network, lowered.tail, context, part, local.count, start))
-        outputs.append(context[ending.output])
-        count.compared += local.count.compared
-        count.ties += local.count.ties
-    changed = sum(labels)
-    links = [
-        Link(link=ACTIVATIONS, compared=count.compared, mismatches=0, ties=count.ties),
-        Link(link=SCORES, compared=scores.compared, mismatches=0, ties=scores.ties),
-        Link(link=LABELS, compared=len(frames), mismatches=0, ties=changed),
-    ]
-    own = _compare_file(path, graph, network, lowered.input, frames, np.concatenate(outputs))
-    return (*links, own) if own is not None else tuple(links)
+        local = _local(graph, context, (ACTIVATIONS, SCORES), start, len(part))
+        _compare_activations(network, lowered, part, local, activations)
+        _compare_scores(network, lowered.tail, local, scores)
+        _compare_labels(network, lowered.tail, part, local, labels, close)
+        if failure:
+            continue
+        try:
+            tensors, result = execution.run(inputs)
+        except NotExecutedError as error:
+            failure = str(error)
+            continue
+        local = _local(graph, tensors, (FILE, FILE), start, len(part))
+        _compare_activations(network, lowered, part, local, own)
+        _compare_result(network, lowered.tail, result, local, own)
+    links = [_link(ACTIVATIONS, activations), _link(SCORES, scores), _link(LABELS, labels)]
+    links.append(_link(NOT_EXECUTED.format(failure), _Count()) if failure else _link(FILE, own))
+    return tuple(links) if lowered.tail.proven else (*links, _link(ROUNDED, close))
+
+
+def _link(name: str, count: _Count) -> Link:
+    return Link(link=name, compared=count.compared, mismatches=0, ties=count.ties)
+
+
+def _local(
+    graph: Graph,
+    reals: Mapping[str, NDArray[Any]],
+    links: tuple[str, str],
+    start: int,
+    count: int,
+) -> _Local:
+    tied, unsure = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    return _Local(graph, reals, *links, start, tied, unsure)
 
 
 def _floats(
@@ -117,12 +141,11 @@ def _floats(
 def _compare_activations(
     network: Network,
     lowered: Lowered,
-    context: Any,
     frames: NDArray[np.integer[Any]],
     local: _Local,
-    start: int,
+    count: _Count,
 ) -> None:
-    """Run ``network`` on ``frames``, each layer on the file's codes of what it reads."""
+    """Run ``network`` on ``frames``, each layer on the execution's codes of what it reads."""
     marks: dict[str, list[Mark]] = {}
     for mark in lowered.marks:
         marks.setdefault(mark.tensor, []).append(mark)
@@ -133,36 +156,50 @@ def _compare_activations(
             layer = next(layer for layer in network.layers if layer.output.name == name)
             values[name] = apply(layer, values)
         for mark in marks.get(name, ()):
-            values[name] = _compare_codes(network, mark, context[mark.output], local, start)
+            values[name] = _compare_codes(network, mark, local, count)
 
 
-def _compare_codes(
-    network: Network, mark: Mark, reals: Float32s, local: _Local, start: int
-) -> IntArray:
-    """Return the file's codes of ``mark`` after comparing them with the network's."""
+def _compare_codes(network: Network, mark: Mark, local: _Local, count: _Count) -> IntArray:
+    """Return the execution's codes of ``mark`` after comparing them with the network's."""
     got = local.values[mark.tensor]
-    defined = _defined(mark, local.values[mark.source])
+    source = local.values[mark.source]
+    node = mark.quantiser.op.name
+    defined = _defined(mark, source)
     if not np.array_equal(defined, got):
-        _raise(
-            f"thresholds of node {mark.quantiser.op.name!r}", defined, got, defined != got, start
-        )
-    places = np.empty((len(reals), mark.index.size), np.float64)
-    places[:, mark.index.ravel()] = reals.reshape(len(reals), -1)
-    steps = (places.reshape(got.shape) - mark.offset) / mark.scale
-    expected = np.rint(steps).astype(np.int64)
-    local.count.compared += expected.size
+        _raise(f"thresholds of node {node!r}", defined, got, defined != got, local.start)
+    choices = _codes(mark, local, got.shape)
+    if not choices:
+        local.unsure |= _unsure(network, mark, source)
+        return got
+    # Where axes of one size may have changed places, the file tells by its codes which did.
+    expected = min(choices, key=lambda codes: int((codes != got).sum()))
+    count.compared += expected.size
     differing = np.argwhere(expected != got)
     if not len(differing):
         return expected
     right = tuple(differing.T)
-    ties = _ties(network, mark, local.values[mark.source][right], right[-1], expected, got, right)
+    ties = _ties(network, mark, source[right], right[-1], expected[right], got[right])
+    ties |= local.unsure[differing[:, 0]]
     if not ties.all():
         wrong = np.zeros(got.shape, np.bool_)
         wrong[right] = ~ties
-        _raise(f"{ACTIVATIONS} of node {mark.quantiser.op.name!r}", expected, got, wrong, start)
-    local.count.ties += len(differing)
-    np.add.at(local.count.frames, differing[:, 0], 1)
+        _raise(f"{local.activations} of node {node!r}", expected, got, wrong, local.start)
+    count.ties += len(differing)
+    local.tied[differing[:, 0]] = True
     return expected
+
+
+def _codes(mark: Mark, local: _Local, shape: tuple[int, ...]) -> list[IntArray]:
+    """Return what the execution's codes (N, H, W, C) of ``mark`` may be; none if it has none."""
+    if mark.output not in local.reals:
+        return []
+    results = []
+    for reals in arrangements(local.reals[mark.output], local.graph.shapes[mark.output]):
+        places = np.empty(reals.shape, np.float64)
+        places[:, mark.index.ravel()] = reals
+        steps = (places.reshape(shape) - mark.offset) / mark.scale
+        results.append(np.rint(steps).astype(np.int64))
+    return results
 
 
 def _defined(mark: Mark, source: IntArray) -> IntArray:
@@ -197,184 +234,153 @@ def _ties(
     channels: IntArray,
     expected: IntArray,
     got: IntArray,
-    places: tuple[IntArray, ...],
 ) -> NDArray[np.bool_]:
     """Return which differences lie where float32 rounding decides between the codes.
 
-    The stretch is evaluated in float64 around each integer, as far as rounding may have moved the
-    sum and the result; both codes must be among those found there.
+    Both codes must be among those that rounding may give for the integer of the layer's input.
     """
-    if mark.source == mark.tensor:
-        return np.zeros(len(integers), np.bool_)
-    stretch, quantiser = mark.stretch.take(channels), mark.quantiser.take(channels)
-    source = network.tensors[mark.source]
-    reach = _ROUNDING * max(abs(source.low), abs(source.high))
-    around = integers[:, np.newaxis] + np.array([-reach, 0.0, reach])
-    reals, largest = stretch.reals(around)
-    error: Float64s = _ROUNDING * largest.max(axis=1)
-    ends = np.stack([reals.min(axis=1) - error, reals.max(axis=1) + error], axis=1)
-    shift = np.rint((quantiser.offset - mark.offset[channels]) / mark.scale[channels])
-    codes = quantiser.codes(ends) + shift.astype(np.int64)[:, np.newaxis]
-    low, high = np.minimum(expected, got)[places], np.maximum(expected, got)[places]
-    inside: NDArray[np.bool_] = (codes[:, 0] <= low) & (high <= codes[:, 1])
+    least, most = _within_rounding(network, mark, integers, channels)
+    inside: NDArray[np.bool_] = (least <= np.minimum(expected, got)) & (
+        np.maximum(expected, got) <= most
+    )
     return inside
 
 
-def _compare_scores(
-    network: Network, lowered: Lowered, context: Any, local: _Local, scores: _Count, start: int
-) -> None:
-    """Compare the last layer, fed the file's codes, with the file's scores."""
-    tail = lowered.tail
-    got = local.values[tail.tensor].reshape(len(local.count.frames), -1)
-    expected = _expected(context[tail.output], tail, got.shape[1])
+def _unsure(network: Network, mark: Mark, source: IntArray) -> NDArray[np.bool_]:
+    """Return in which frames float32 rounding may decide on a code of ``mark``."""
+    channels = np.broadcast_to(np.arange(source.shape[-1]), source.shape).ravel()
+    least, most = _within_rounding(network, mark, source.ravel(), channels)
+    either = (least < most).reshape(len(source), -1)
+    return np.asarray(either.any(axis=1))
+
+
+def _within_rounding(
+    network: Network, mark: Mark, integers: IntArray, channels: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return the least and greatest code of ``integers`` (K,) in ``channels`` (K,) in float32.
+
+    The stretch is evaluated in float64 around each integer, as far as rounding may have moved the
+    sum and the result. Codes that are the integers themselves are not rounded.
+    """
+    stretch, quantiser = mark.stretch.take(channels), mark.quantiser.take(channels)
+    source = network.tensors[mark.source]
+    reach = 0.0 if mark.source == mark.tensor else _ROUNDING * max(abs(source.low), source.high)
+    around = integers[:, np.newaxis] + np.array([-reach, 0.0, reach])
+    reals, largest = stretch.reals(around)
+    error: Float64s = np.sign(reach) * _ROUNDING * largest.max(axis=1)
+    ends = np.stack([reals.min(axis=1) - error, reals.max(axis=1) + error], axis=1)
+    shift = np.rint((quantiser.offset - mark.offset[channels]) / mark.scale[channels])
+    codes = quantiser.codes(ends) + shift.astype(np.int64)[:, np.newaxis]
+    return codes[:, 0], codes[:, 1]
+
+
+def _compare_scores(network: Network, tail: ScoreTail, local: _Local, count: _Count) -> None:
+    """Compare the last layer, fed the execution's codes, with the execution's scores."""
+    got = local.values[tail.tensor].reshape(len(local.tied), -1)
+    expected = _expected(local.reals[tail.output], tail, got.shape[1])
     difference = np.abs(expected - got)
-    largest = max(float(np.abs(expected).max()), abs(tail.offset) / tail.scale)
-    tensor = network.tensors[tail.tensor]
-    largest = max(largest, float(max(-tensor.low, tensor.high)))
-    noise = _ROUNDING * largest
+    noise = _noise(network, tail, expected)
     # Rounded factors and offsets have steps finer than float32 resolves: no ties to count.
     close = difference <= 0.5 + (tail.rounding + noise if tail.rounding else 0.0)
-    wrong = difference > 0.5 + tail.rounding + noise
-    scores.compared += got.size
-    scores.ties += int((~close).sum())
+    wrong = (difference > 0.5 + tail.rounding + noise) & ~local.unsure[:, np.newaxis]
+    count.compared += got.size
+    count.ties += int((~close).sum())
     if wrong.any():
         frame = int(np.argmax(wrong.any(axis=1)))
         raise VerificationError(
-            SCORES,
+            local.scores,
             compared=got.size,
             mismatches=int(wrong.sum()),
-            sample=start + frame,
+            sample=local.start + frame,
             expected=str(expected[frame].tolist()),
             got=str(got[frame].tolist()),
         )
 
 
+def _noise(network: Network, tail: ScoreTail, expected: Float64s) -> float:
+    """Return how far float32 rounding may have moved a score, in the network's unit."""
+    tensor = network.tensors[tail.tensor]
+    largest = max(float(np.abs(expected).max()), abs(tail.offset) / tail.scale)
+    return _ROUNDING * max(largest, -tensor.low, tensor.high)
+
+
 def _compare_labels(
     network: Network,
     tail: ScoreTail,
-    context: Any,
     frames: NDArray[np.integer[Any]],
+    local: _Local,
     count: _Count,
-    start: int,
-) -> int:
-    """Return how many labels of the whole network differ; each needs a tie that explains it."""
+    close: _Count,
+) -> None:
+    """Compare labels of the whole network; each other one needs a tie that explains it.
+
+    ``close`` counts frames whose two best scores are closer than their rounding.
+    """
     got = evaluate(network, frames)
-    expected = _expected(context[tail.output], tail, got.shape[1])
+    expected = _expected(local.reals[tail.output], tail, got.shape[1])
     labels, wanted = got.argmax(axis=1), expected.argmax(axis=1)
     rows = np.arange(len(got))
     margin = expected[rows, wanted] - expected[rows, labels]
-    close = margin <= _ROUNDING * np.abs(expected).max(axis=1) + 2 * tail.rounding
+    explained = margin <= _ROUNDING * np.abs(expected).max(axis=1) + 2 * tail.rounding
     changed = labels != wanted
-    wrong = changed & (count.frames == 0) & ~close
+    wrong = changed & ~local.tied & ~explained
     if wrong.any():
         frame = int(np.argmax(wrong))
         raise VerificationError(
             LABELS,
             compared=len(frames),
             mismatches=int(wrong.sum()),
-            sample=start + frame,
+            sample=local.start + frame,
             expected=f"{wanted[frame]} of {expected[frame].tolist()}",
             got=f"{labels[frame]} of {got[frame].tolist()}",
         )
-    return int(changed.sum())
+    count.compared += len(frames)
+    count.ties += int(changed.sum())
+    best = np.sort(got, axis=1)[:, -2:]
+    close.compared += len(frames)
+    close.ties += int((best[:, 1] - best[:, 0] <= 2 * tail.rounding).sum())
 
 
-def _expected(reals: Float32s, tail: ScoreTail, classes: int) -> Float64s:
+def _compare_result(
+    network: Network, tail: ScoreTail, result: NDArray[Any], local: _Local, count: _Count
+) -> None:
+    """Compare the scores of the file with the last layer, fed the file's codes, and its ``result``.
+
+    ``result`` (N, …) is the file's last output: labels, or what has the order of the scores.
+    """
+    classes = local.values[tail.tensor].shape[-1]
+    known = tail.output in local.reals
+    if known:
+        _compare_scores(network, tail, local, count)
+        scores = _expected(local.reals[tail.output], tail, classes)
+    else:
+        scores = local.values[tail.tensor].reshape(len(result), -1).astype(np.float64)
+    rows = result.reshape(len(result), -1)
+    if rows.dtype.kind in "iu":
+        labels = rows[:, 0].astype(np.int64)
+    elif rows.shape[1] == classes:
+        labels = rows.argmax(axis=1)
+    else:  # a single score has no label of its own
+        return
+    count.compared += len(labels)
+    behind = scores.max(axis=1) - scores[np.arange(len(labels)), labels]
+    noise = 2 * (_noise(network, tail, scores) + tail.rounding)
+    wrong = (behind > noise) & (known | ~local.unsure)
+    if wrong.any():
+        frame = int(np.argmax(wrong))
+        raise VerificationError(
+            local.scores,
+            compared=len(labels),
+            mismatches=int(wrong.sum()),
+            sample=local.start + frame,
+            expected=f"class {labels[frame]}",
+            got=str(scores[frame].tolist()),
+        )
+
+
+def _expected(reals: NDArray[Any], tail: ScoreTail, classes: int) -> Float64s:
     """Return the file's scores (N, classes) in the network's unit, unrounded."""
-    scores = tail.sign * _vectors(reals)
+    scores = tail.sign * reals.reshape(len(reals), -1).astype(np.float64)
     if scores.shape[1] < classes:  # a single score: class 0 has 0
         scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
     return (scores - tail.offset) / tail.scale
-
-
-def _vectors(values: Float32s) -> Float64s:
-    return values.reshape(len(values), -1).astype(np.float64)
-
-
-def _compare_file(
-    path: Path,
-    graph: Graph,
-    network: Network,
-    resolved: ResolvedInput,
-    frames: NDArray[np.integer[Any]],
-    outputs: Float32s,
-) -> Link | None:
-    """Compare what qonnx makes of the file itself with its normal form's ``outputs``.
-
-    Where these differ by more than rounding in up to half of the frames, a tie in front has gone
-    the other way. None, with a warning, if qonnx cannot execute the file.
-    """
-    try:
-        own, labelled, ordered = _execute_file(path, graph, network, resolved, frames)
-    except Exception as error:  # qonnx and onnxruntime raise what they like
-        _log.warning(
-            "%s: qonnx cannot execute the file (%s); its normal form was compared only",
-            path.name,
-            str(error).splitlines()[0] if str(error) else type(error).__name__,
-        )
-        return None
-    expected, got = own, _vectors(outputs)
-    if labelled or expected.shape != got.shape:
-        wrong = expected[:, 0] != got.argmax(axis=1)
-    elif ordered:
-        wrong = expected.argmax(axis=1) != got.argmax(axis=1)
-    else:
-        wrong = (np.abs(expected - got) > _CLOSE * np.abs(expected).max()).any(axis=1)
-    if 2 * wrong.sum() > len(frames):
-        frame = int(np.argmax(wrong))
-        raise VerificationError(
-            FILE,
-            compared=got.size,
-            mismatches=int(wrong.sum()),
-            sample=frame,
-            expected=str(expected[frame].tolist()),
-            got=str(got[frame].tolist()),
-        )
-    return Link(link=FILE, compared=len(frames), mismatches=0, ties=int(wrong.sum()))
-
-
-def _execute_file(
-    path: Path,
-    graph: Graph,
-    network: Network,
-    resolved: ResolvedInput,
-    frames: NDArray[np.integer[Any]],
-) -> tuple[Float64s, bool, bool]:
-    """Return the last output of the file (N, K), frame by frame, and how far it is the scores.
-
-    Whether its first column is the label, and whether only its order is that of the scores.
-    """
-    proto = load(path)
-    inputs = {entry.name for entry in proto.graph.initializer}
-    (source,) = [entry for entry in proto.graph.input if entry.name not in inputs]
-    dims = source.type.tensor_type.shape.dim
-    if dims[0].dim_value != 1:
-        dims[0].ClearField("dim_param")
-        dims[0].dim_value = 1
-        for result in proto.graph.output:
-            result.type.tensor_type.ClearField("shape")
-        del proto.graph.value_info[:]
-    _settle_trunc(proto)
-    model = ModelWrapper(proto).transform(InferShapes())
-    element = helper.tensor_dtype_to_np_dtype(source.type.tensor_type.elem_type)
-    shape = [dim.dim_value for dim in dims]
-    maps = _floats(graph, network, resolved, frames)
-    if graph.channels_last and maps.ndim == 4:
-        maps = maps.transpose(0, 2, 3, 1)
-    rows = []
-    for frame in maps:
-        feed = {source.name: np.ascontiguousarray(frame, element).reshape(shape)}
-        result = execute_onnx(model, feed)
-        rows.append(np.asarray(result[model.graph.output[-1].name]).reshape(-1))
-    labelled = rows[0].dtype.kind in "iu"
-    last = model.find_producer(model.graph.output[-1].name)
-    ordered = last is not None and last.op_type in TAILS
-    return np.stack(rows).astype(np.float64), labelled, ordered
-
-
-def _settle_trunc(proto: Any) -> None:
-    """Give a file whose Trunc has its sixth input the operator set that introduced it."""
-    if any(node.op_type == "Trunc" and len(node.input) == 6 for node in proto.graph.node):
-        for opset in proto.opset_import:
-            if opset.domain == QONNX:
-                opset.version = max(opset.version, 2)

@@ -5,6 +5,7 @@ import pytest
 from chain import AUTO, Chain, exact, frames_of, links, run_qonnx
 
 from hwflow.errors import UnsupportedModelError
+from hwflow.lower.compare import ROUNDED
 from hwflow.lower.evaluate import evaluate
 from hwflow.lower.lowering import InputSpec, lower, lower_file
 from hwflow.lower.network import Add, Affine, Conv, Depthwise, Pad, Threshold
@@ -545,7 +546,8 @@ def test_float_scale_and_bias_keep_the_order(tmp_path, what):
         net.op("Add", net.const(net.random.normal(size=(1, 5)) * 3))
     path = net.save(tmp_path)
     network = lower_file(path)
-    _, scores, labels, _ = links(path, InputSpec(), frames_of(network, 64))
+    _, scores, labels, _, *rounded = links(path, InputSpec(), frames_of(network, 64))
+    assert [link.link for link in rounded] == ([] if what == "bias" else [ROUNDED])
     assert scores.compared == 64 * 5
     assert (scores.ties, labels.ties) == (0, 0)
     assert network.tensors[network.scores].bits <= 32

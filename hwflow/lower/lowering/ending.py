@@ -34,7 +34,8 @@ class ScoreTail:
 
     A file of one score has a class 0 besides, whose score would be 0 in the file. Up to the
     rounding of a scale or bias per class to integers, at most ``rounding`` of an integer.
-    Behind it come only functions that change no order, or (``sign`` −1) turn it round.
+    Behind it come only functions that change no order, or (``sign`` −1) turn it round. Where
+    ``proven``, the integers have the order of the reals, equality included.
     """
 
     output: str
@@ -43,6 +44,7 @@ class ScoreTail:
     offset: float
     sign: int = 1
     rounding: float = 0.0
+    proven: bool = True
 
 
 def strip_tail(graph: Graph) -> Ending:
@@ -115,7 +117,9 @@ def finish_scores(context: Context, op: Op, value: Value) -> ScoreTail:
     tensor = context.builder.affine(op.name, tensor, whole.multiplier, whole.offset - middle)
     tensor, _ = _signed(context, tensor)
     rounding = whole.rounding(scale, offset, bounds) / whole.scale
-    return ScoreTail(output, tensor, whole.scale, whole.scale * middle, sign, rounding)
+    return ScoreTail(
+        output, tensor, whole.scale, whole.scale * middle, sign, rounding, whole.proven
+    )
 
 
 def _check_vector(context: Context, op: Op, value: Value) -> None:
