@@ -358,9 +358,9 @@ def _compare_result(
     rows = result.reshape(len(result), -1)
     if rows.dtype.kind in "iu":
         labels = rows[:, 0].astype(np.int64)
-    elif rows.shape[1] == classes:
+    elif rows.shape[1] == classes and local.graph.ops[-1].kind != "TopK":
         labels = rows.argmax(axis=1)
-    else:  # a single score has no label of its own
+    else:  # neither a single score nor the largest ones alone tell a label
         return
     count.compared += len(labels)
     behind = scores.max(axis=1) - scores[np.arange(len(labels)), labels]

@@ -199,6 +199,18 @@ def test_labels_declared_as_floats_are_labels(tmp_path):
     assert own.compared == 8 * (4 + 6 + 3 + 1)
 
 
+def test_largest_scores_alone_are_no_labels(tmp_path):
+    net = small(3, tail=False)
+    path = net.op("TopK", net.const([3], np.int64), axis=1).save(tmp_path)
+    proto = load(path)
+    proto.graph.node[-1].output.append("classes")
+    save(proto, path)
+    graph = read(path)
+    network = lower(graph)
+    *_, own = check_qonnx(path, graph, network, InputSpec(), frames_of(network, 8))
+    assert own.compared == 8 * (4 + 6 + 3)
+
+
 def test_a_batch_that_shapes_rely_on_is_kept(tmp_path):
     net = Chain(2, 3, 3)
     net.conv(net.weights(4, 2, 3, 3)).quant(16.0)
