@@ -102,7 +102,7 @@ def test_a_mistake_in_a_recipe_names_file_and_field(hwflow, tmp_path, edit, told
         (["build", RECIPE, "--bundle", "."], "recipe.yaml"),
         (["simulate", "."], "no design.json in it"),
         (["synth", "."], "no design.json in it"),
-        (["report", "."], "expected a folder written by `hwflow simulate`"),
+        (["report", "."], "no design.json in it"),
     ],
 )
 def test_a_wrong_argument_is_told_without_a_traceback(hwflow, arguments, told):

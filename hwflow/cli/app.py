@@ -316,8 +316,8 @@ def _disk_error(error: OSError) -> ConfigError | None:
         )
     if error.errno in NO_ACCESS:
         return ConfigError(
-            f"{where}: cannot be written or read ({error.strerror}); "
-            "choose another folder with --out"
+            f"{where}: cannot be read or written ({error.strerror}); "
+            "check its permissions, or choose another folder with --out"
         )
     return None
 

@@ -253,6 +253,10 @@ def report(
     dry_run: bool,
 ) -> None:
     """Write the report."""
+    if not (accelerator / DESIGN_FILE).is_file():
+        raise ConfigError(
+            f"{accelerator}: no accelerator (no {DESIGN_FILE} in it); `hwflow build` makes one"
+        )
     simulation = simulation or accelerator.parent / jobs.SIMULATION
     finished(simulation, "simulate")
     beside = accelerator.parent / jobs.SYNTHESIS
