@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Gives every beat to two consumers, each at its own pace; the beat leaves when both have it.
+// Gives every beat to `Outputs` consumers, each at its own pace; it leaves when all have it.
 //
-// Latency: none. Throughput: one beat a clock. Neither output's `valid` depends on a `ready`; the
-// input's `ready` is combinational in both outputs' `ready`.
+// All outputs share `m_axis_tdata`; bit i of `m_axis_tvalid` and `m_axis_tready` is output i.
+// Latency: none. Throughput: one beat a clock. No output's `valid` depends on a `ready`; the
+// input's `ready` is combinational in all outputs' `ready`.
 `default_nettype none
 
 module hwf_fork #(
-    parameter int unsigned DataBits = 8
+    parameter int unsigned DataBits = 8,
+    parameter int unsigned Outputs = 2
 ) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,
@@ -15,24 +17,22 @@ module hwf_fork #(
     input  wire logic                s_axis_tvalid,
     output      logic                s_axis_tready,
 
-    output      logic [DataBits-1:0] m_axis_0_tdata,
-    output      logic                m_axis_0_tvalid,
-    input  wire logic                m_axis_0_tready,
-
-    output      logic [DataBits-1:0] m_axis_1_tdata,
-    output      logic                m_axis_1_tvalid,
-    input  wire logic                m_axis_1_tready
+    output      logic [DataBits-1:0] m_axis_tdata,
+    output      logic [ Outputs-1:0] m_axis_tvalid,
+    input  wire logic [ Outputs-1:0] m_axis_tready
 );
 
-  logic [1:0] done_q;  // this consumer already has the beat that still waits for the other
-  logic [1:0] done;
+  if (Outputs < 1) begin : gen_check_outputs
+    $fatal(1, "hwf_fork: no output");
+  end
 
-  assign done = done_q | {m_axis_1_tready, m_axis_0_tready};
+  logic [Outputs-1:0] done_q;  // this consumer already has the beat that still waits for others
+  logic [Outputs-1:0] done;
+
+  assign done = done_q | m_axis_tready;
   assign s_axis_tready = &done;
-  assign m_axis_0_tvalid = s_axis_tvalid && !done_q[0];
-  assign m_axis_1_tvalid = s_axis_tvalid && !done_q[1];
-  assign m_axis_0_tdata = s_axis_tdata;
-  assign m_axis_1_tdata = s_axis_tdata;
+  assign m_axis_tvalid = {Outputs{s_axis_tvalid}} & ~done_q;
+  assign m_axis_tdata = s_axis_tdata;
 
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n || s_axis_tready) done_q <= '0;

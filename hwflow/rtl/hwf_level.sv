@@ -55,25 +55,23 @@ module hwf_level #(
   localparam int unsigned SLOT_BITS = Frames > 1 ? $clog2(Frames) : 1;
 
   // ---- The same beat to the stage and to whoever keeps the frame's ticket -----------------------
-  logic [BeatBits-1:0] to_stage, to_keep;
-  logic to_stage_last, to_keep_last;
-  logic [UserBits-1:0] to_stage_user_unused, to_keep_user;
+  logic [BeatBits-1:0] copy;
+  logic copy_last;
+  logic [UserBits-1:0] copy_user;
   logic to_stage_valid, to_stage_ready, to_keep_valid, to_keep_ready;
 
   hwf_fork #(
-      .DataBits(UserBits + 1 + BeatBits)
+      .DataBits(UserBits + 1 + BeatBits),
+      .Outputs (2)
   ) u_fork (
       .ap_clk,
       .ap_rst_n,
       .s_axis_tdata({s_axis_tuser, s_axis_tlast, s_axis_tdata}),
       .s_axis_tvalid,
       .s_axis_tready,
-      .m_axis_0_tdata({to_stage_user_unused, to_stage_last, to_stage}),
-      .m_axis_0_tvalid(to_stage_valid),
-      .m_axis_0_tready(to_stage_ready),
-      .m_axis_1_tdata({to_keep_user, to_keep_last, to_keep}),
-      .m_axis_1_tvalid(to_keep_valid),
-      .m_axis_1_tready(to_keep_ready)
+      .m_axis_tdata({copy_user, copy_last, copy}),
+      .m_axis_tvalid({to_keep_valid, to_stage_valid}),
+      .m_axis_tready({to_keep_ready, to_stage_ready})
   );
 
   hwf_skid #(
@@ -81,7 +79,7 @@ module hwf_level #(
   ) u_skid (
       .ap_clk,
       .ap_rst_n,
-      .s_axis_tdata({to_stage_last, to_stage}),
+      .s_axis_tdata({copy_last, copy}),
       .s_axis_tvalid(to_stage_valid),
       .s_axis_tready(to_stage_ready),
       .m_axis_tdata({m_axis_stage_tlast, m_axis_stage_tdata}),
@@ -106,15 +104,15 @@ module hwf_level #(
     ) u_tickets (
         .ap_clk,
         .ap_rst_n,
-        .s_axis_tdata(to_keep_user),
-        .s_axis_tvalid(to_keep_valid && to_keep_last),
+        .s_axis_tdata(copy_user),
+        .s_axis_tvalid(to_keep_valid && copy_last),
         .s_axis_tready(push_ready),
         .m_axis_tdata(ticket_user),
         .m_axis_tvalid(ticket_valid),
         .m_axis_tready(ticket_ready),
         .count_o(count)
     );
-    assign to_keep_ready = push_ready || !to_keep_last;
+    assign to_keep_ready = push_ready || !copy_last;
     assign ticket_slot = '0;
     assign decision_ready = 1'b1;
     assign m_axis_tdata = '0;
@@ -123,7 +121,7 @@ module hwf_level #(
     assign m_axis_tuser = '0;
     assign occupancy_o = 16'(count);
     logic unused;
-    assign unused = &{1'b0, to_keep, m_axis_tready, decision_slot, decision_escalate,
+    assign unused = &{1'b0, copy, m_axis_tready, decision_slot, decision_escalate,
                       decision_user, decision_valid};
   end else begin : gen_retain
     hwf_retain #(
@@ -135,11 +133,11 @@ module hwf_level #(
     ) u_retain (
         .ap_clk,
         .ap_rst_n,
-        .s_axis_tdata(to_keep),
+        .s_axis_tdata(copy),
         .s_axis_tvalid(to_keep_valid),
         .s_axis_tready(to_keep_ready),
-        .s_axis_tlast(to_keep_last),
-        .s_axis_tuser(to_keep_user),
+        .s_axis_tlast(copy_last),
+        .s_axis_tuser(copy_user),
         .ticket_slot_o(ticket_slot),
         .ticket_user_o(ticket_user),
         .ticket_valid_o(ticket_valid),

@@ -34,7 +34,6 @@ def check_stage(folder, stage, frames) -> None:
     compare(f"golden-rtl scores of stage {stage}", expected, got)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LINES)
 def test_broken_line_is_found(accelerator, frames, name):
     file, old, new = LINES[name]

@@ -19,11 +19,15 @@ def launch(
     parameters: Mapping[str, int] | None = None,
     sources: Sequence[Path] = CASCADE_SOURCES,
     test_module: str | None = None,
+    top: str | None = None,
 ) -> None:
-    """Run ``sim/<block>/bench_<block>.py`` on ``block``; its parameters reach the bench too."""
+    """Run ``sim/<block>/bench_<block>.py`` on ``block``; its parameters reach the bench too.
+
+    ``top``: a module around the block, where the bench needs other ports.
+    """
     values = dict(parameters or {})
     run_cocotb(
-        block,
+        top or block,
         sources=sources,
         test_module=test_module or f"bench_{block.removeprefix('hwf_')}",
         build_dir=build_dir / "build",

@@ -24,7 +24,7 @@ MODULES = {
     "hwf_pad": ("hwf_pad",),
     "hwf_pool": ("hwf_pool",),
     "hwf_add": ("hwf_add",),
-    "hwf_dup": ("hwf_dup",),
+    "hwf_fork": ("hwf_fork",),
     "hwf_requant": ("hwf_requant",),
 }
 CASES = [
@@ -51,8 +51,8 @@ CASES = [
     ("hwf_pool", {"Height": 1, "Width": 1, "KernelH": 1, "KernelW": 1, "Sum": 1, "OutBits": 9}),
     ("hwf_pool", {"KernelW": 3, "Sum": 1, "Signed": 1, "InBits": 4, "OutBits": 8}),
     ("hwf_add", {"Signed0": 1, "Signed1": 1, "InBits1": 7, "OutBits": 12, "Factor0": -5}),
-    ("hwf_dup", {"Outputs": 1}),
-    ("hwf_dup", {"Outputs": 5, "DataBits": 1}),
+    ("hwf_fork", {"Outputs": 1}),
+    ("hwf_fork", {"Outputs": 5, "DataBits": 1}),
     ("hwf_requant", {"Folds": 5, "Lanes": 3, "InSigned": 0, "MultiplierBits": 25, "Shift": 30}),
     ("hwf_requant", {"InBits": 1, "MultiplierBits": 1, "BiasBits": 1, "Shift": 0, "OutBits": 9}),
 ]
@@ -89,7 +89,7 @@ def test_lint(top, parameters):
         ("hwf_pool", {"KernelH": 5}),
         ("hwf_pool", {"OutBits": 2}),
         ("hwf_add", {"Factor1": 0}),
-        ("hwf_dup", {"Outputs": 0}),
+        ("hwf_fork", {"Outputs": 0}),
         ("hwf_requant", {"OutBits": 7}),
     ],
 )

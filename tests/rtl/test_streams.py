@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from launch import launch
+from launch import SIM, launch
+
+from hwflow.rtl.files import CASCADE_SOURCES
 
 pytestmark = pytest.mark.sim
 
@@ -18,7 +20,8 @@ def test_skid(tmp_path):
 
 
 def test_fork(tmp_path):
-    launch("hwf_fork", tmp_path, parameters={"DataBits": 9})
+    sources = [*CASCADE_SOURCES, SIM / "hwf_fork" / "fork_pair.sv"]
+    launch("hwf_fork", tmp_path, parameters={"DataBits": 9}, sources=sources, top="fork_pair")
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 3])

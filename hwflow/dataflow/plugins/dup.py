@@ -1,4 +1,4 @@
-"""FINN operator of ``hwf_dup``: one stream to several consumers."""
+"""FINN operator of ``hwf_fork``: one stream to several consumers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hwflow.dataflow.plugins.stream_op import HwfVectorOp, IntArray
 class HwfDup_rtl(HwfVectorOp):  # noqa: N801 # FINN finds the back end by this suffix
     """``NumOutputs`` copies of (*numInputVectors, Channels); inputDataType = outputDataType."""
 
-    modules = ("hwf_dup",)
+    modules = ("hwf_fork",)
     template = "dup_wrapper.v.j2"
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class HwfDup_rtl(HwfVectorOp):  # noqa: N801 # FINN finds the back end by this s
         return inputs[0]
 
     def unit_parameters(self) -> Mapping[str, object]:
-        """Return the parameters of ``hwf_dup``."""
+        """Return the parameters of ``hwf_fork``."""
         assert self.get_input_datatype() == self.get_output_datatype(), self.onnx_node.name
         return {"DataBits": self.get_instream_width(), "Outputs": self.stream_outputs}
 
