@@ -13,7 +13,7 @@ from math import log2, prod
 from typing import Any
 
 from hwflow.cost.luts import lut_lane_cost
-from hwflow.dataflow.parts import Resources
+from hwflow.cost.resources import Resources
 from hwflow.dataflow.resources import estimate
 from hwflow.dataflow.streams import WINDOW
 from hwflow.dataflow.units import bits_of, choose
@@ -109,8 +109,8 @@ def _fits(model: Model, target: int, limit: Resources) -> bool:
         fold(model, target)
     except ConfigError:
         return False
-    used = estimate(model, choose(model, int(limit.dsps)))
-    return used.luts <= limit.luts and used.dsps <= limit.dsps
+    used = estimate(model, choose(model, int(limit.dsp)))
+    return used.lut <= limit.lut and used.dsp <= limit.dsp
 
 
 def _first_within(operator: Any, target: int, options: Iterator[dict[str, int]]) -> dict[str, int]:

@@ -1,28 +1,14 @@
-"""Parts and what they hold, for estimates only."""
+"""Parts and what they hold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from hwflow.cost.resources import Resources
 from hwflow.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class Resources:
-    """LUTs, DSP slices and block RAMs of 36 Kbit, of a part or of a design (estimated)."""
-
-    luts: float = 0.0
-    dsps: float = 0.0
-    brams: float = 0.0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(self.luts + other.luts, self.dsps + other.dsps, self.brams + other.brams)
-
-
-# AMD DS190, Zynq-7000 overview, table 1.
+# AMD DS190, Zynq-7000 overview, table 1; UG474: SLICEM LUTs are 17,400 of the 7Z020's.
 _HELD = {
-    "xc7z010": Resources(17_600, 80, 60),
-    "xc7z020": Resources(53_200, 220, 140),
+    "xc7z010": Resources(lut=17_600, lutram=6_000, ff=35_200, dsp=80, bram36=60),
+    "xc7z020": Resources(lut=53_200, lutram=17_400, ff=106_400, dsp=220, bram36=140),
 }
 
 

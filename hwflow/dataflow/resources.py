@@ -1,8 +1,4 @@
-"""LUTs, DSPs and block RAMs of a folded stage, roughly: good enough to choose a target by.
-
-Constants are rounded from yosys' estimates on xc7 (``finn_dsp_luts`` and the like in the modules
-that use them); a synthesis run gives the truth.
-"""
+"""What the layers of a stage take, by the cost models of ``hwflow.cost``."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from hwflow.cost.luts import lut_lane_cost
-from hwflow.dataflow.parts import Resources
+from hwflow.cost.resources import Resources
 from hwflow.dataflow.units import Placement, bits_of
 
 Model = Any
@@ -32,17 +28,32 @@ def estimate(model: Model, placements: Sequence[Placement] = ()) -> Resources:
 
     total = Resources()
     for node in model.graph.node:
-        total += layer_resources(getCustomOp(node))
+        operator = getCustomOp(node)
+        total += layer_resources(operator)
+        total += Resources(lut=STREAM_BIT_LUTS * operator.get_outstream_width())
     for placement in placements:
-        total += Resources(luts=-placement.luts, dsps=placement.dsps)
+        total += Resources(lut=-placement.luts, dsp=placement.dsps)
     return total
 
 
+def converter_resources(in_bits: int, out_bits: int) -> Resources:
+    """Return what a width converter between streams of so many bits takes; none if equal."""
+    if in_bits == out_bits:
+        return Resources()
+    return Resources(lut=STREAM_BIT_LUTS * max(in_bits, out_bits), ff=2.0 * max(in_bits, out_bits))
+
+
+def fifo_resources(depth: int, bits: int) -> Resources:
+    """Return what a FIFO of ``depth`` words of ``bits`` bits takes."""
+    memory = bits * ceil(depth / LUT_BITS)
+    return Resources(lut=memory + 2.0 * ceil(depth).bit_length(), lutram=memory)
+
+
 def layer_resources(operator: Any) -> Resources:
-    """Return what one folded layer takes, with the converter and FIFO behind it."""
+    """Return what one layer takes at its present folding, without converter or FIFO."""
     kind = operator.onnx_node.op_type
     width = operator.get_outstream_width()
-    base = Resources(luts=LAYER_LUTS + STREAM_BIT_LUTS * width)
+    base = Resources(lut=LAYER_LUTS)
     if kind in {"HwfXnorMVAU_rtl", "HwfMVAU_rtl"}:
         return base + _matrix(operator, operator.get_nodeattr("MW") * operator.get_nodeattr("MH"))
     if kind == "HwfVVAU_rtl":
@@ -50,17 +61,17 @@ def layer_resources(operator: Any) -> Resources:
         return base + _matrix(operator, weights)
     if kind == "ConvolutionInputGenerator_rtl":
         depth = operator.get_buffer_depth()
-        return base + Resources(luts=operator.get_instream_width() * ceil(depth / LUT_BITS))
+        return base + Resources(lut=operator.get_instream_width() * ceil(depth / LUT_BITS))
     if kind == "Thresholding_rtl":
         lanes, bits = operator.get_nodeattr("PE"), bits_of(operator.get_nodeattr("weightDataType"))
         channels = operator.get_nodeattr("NumChannels")
         levels = operator.get_output_datatype().bitwidth()
         stored = channels * operator.get_nodeattr("numSteps") * bits
         compare = 2 * COMPARE_BIT_LUTS * lanes * levels * bits
-        return base + Resources(luts=compare) + _memory(stored, channels // lanes)
+        return base + Resources(lut=compare) + _memory(stored, channels // lanes)
     if kind == "HwfRequant_rtl":
-        return base + Resources(luts=REQUANT_LANE_LUTS * operator.get_nodeattr("PE"))
-    return base + Resources(luts=COMPARE_BIT_LUTS * width)
+        return base + Resources(lut=REQUANT_LANE_LUTS * operator.get_nodeattr("PE"))
+    return base + Resources(lut=COMPARE_BIT_LUTS * width)
 
 
 def _matrix(operator: Any, weights: int) -> Resources:
@@ -70,11 +81,11 @@ def _matrix(operator: Any, weights: int) -> Resources:
     else:
         bits = bits_of(operator.get_nodeattr("weightDataType"))
         lane = lut_lane_cost(bits, bits_of(operator.get_nodeattr("inputDataType")))
-    compute = Resources(luts=lane * pe * simd + ROW_LUTS * pe)
+    compute = Resources(lut=lane * pe * simd + ROW_LUTS * pe)
     return compute + _memory(weights * bits, weights // (pe * simd))
 
 
 def _memory(bits: int, depth: int) -> Resources:
     if depth < BLOCK_DEPTH:
-        return Resources(luts=bits / LUT_BITS)
-    return Resources(brams=ceil(bits / BLOCK_BITS))
+        return Resources(lut=bits / LUT_BITS)
+    return Resources(bram36=ceil(bits / BLOCK_BITS))

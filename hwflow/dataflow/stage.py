@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hwflow.config.accelerator import Layer, StageHardware
+from hwflow.cost.resources import Resources
 from hwflow.dataflow import backend, units
 from hwflow.dataflow.estimate import latency_cycles
 from hwflow.dataflow.finn import Finn
 from hwflow.dataflow.folding import fold, fold_within
 from hwflow.dataflow.network_file import NETWORK_FILE, save_network
-from hwflow.dataflow.parts import Resources, resources_of
+from hwflow.dataflow.parts import resources_of
 from hwflow.dataflow.stitch import stitch
 from hwflow.dataflow.streams import connect
 from hwflow.errors import UnsupportedModelError
@@ -50,9 +51,9 @@ class StageConfig:
         """What this stage may use of the part."""
         part = resources_of(self.part)
         return Resources(
-            luts=LUT_SHARE * self.share * part.luts,
-            dsps=DSP_SHARE * self.share * part.dsps,
-            brams=self.share * part.brams,
+            lut=LUT_SHARE * self.share * part.lut,
+            dsp=DSP_SHARE * self.share * part.dsp,
+            bram36=self.share * part.bram36,
         )
 
 
@@ -66,7 +67,7 @@ def _fold(model: Model, config: StageConfig) -> Model:
 
 
 def _choose_units(model: Model, config: StageConfig) -> Model:
-    return units.place(model, units.choose(model, int(config.limit.dsps)))
+    return units.place(model, units.choose(model, int(config.limit.dsp)))
 
 
 def _connect(model: Model, config: StageConfig) -> Model:

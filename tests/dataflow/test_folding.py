@@ -10,7 +10,7 @@ import pytest
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import to_hardware
 from hwflow.dataflow.folding import divisors, fold, fold_within
-from hwflow.dataflow.parts import Resources
+from hwflow.cost.resources import Resources
 from hwflow.dataflow.resources import estimate
 from hwflow.dataflow.streams import SLACK_WORDS, connect, join_depth
 from hwflow.dataflow.units import choose
@@ -81,13 +81,13 @@ def test_depthwise_units_take_the_order_that_their_window_emits():
 def test_automatic_target_fills_the_limit_and_no_more():
     def cycles(limit: Resources) -> int:
         model = fold_within(to_hardware(NETWORKS["separable"]()), limit)
-        used = estimate(model, choose(model, int(limit.dsps)))
-        assert used.luts <= limit.luts
-        assert used.dsps <= limit.dsps
+        used = estimate(model, choose(model, int(limit.dsp)))
+        assert used.lut <= limit.lut
+        assert used.dsp <= limit.dsp
         return max(int(operator.get_exp_cycles()) for operator in operators(model))
 
-    least = estimate(fold(to_hardware(NETWORKS["separable"]()), 50_000)).luts
-    assert cycles(Resources(luts=1.3 * least)) > 2 * cycles(Resources(luts=4 * least, dsps=200))
+    least = estimate(fold(to_hardware(NETWORKS["separable"]()), 50_000)).lut
+    assert cycles(Resources(lut=1.3 * least)) > 2 * cycles(Resources(lut=4 * least, dsp=200))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
