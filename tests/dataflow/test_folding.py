@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from hwflow.cost.resources import Resources
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import to_hardware
 from hwflow.dataflow.folding import divisors, fold, fold_within
-from hwflow.cost.resources import Resources
 from hwflow.dataflow.resources import estimate
 from hwflow.dataflow.streams import SLACK_WORDS, connect, join_depth
 from hwflow.dataflow.units import choose
