@@ -11,13 +11,26 @@ from hwflow.config.base import StrictModel
 DESIGN_FILE = "design.json"
 
 
+class Estimate(StrictModel):
+    """Resources by hwflow's cost models; ``lut`` counts ``lutram`` too, ``bram36`` in halves."""
+
+    lut: int
+    lutram: int
+    ff: int
+    dsp: int
+    bram36: float
+
+
 class Layer(StrictModel):
     """One hardware node of a stage.
 
-    ``cycles``: estimated clock cycles per frame; ``mw`` × ``mh`` is the weight matrix.
+    ``layer``: what it belongs to in the network; a window generator, width converter or FIFO goes
+    with the layer that it feeds. ``cycles``: estimated clock cycles per frame; ``mw`` × ``mh`` is
+    the weight matrix; ``memory_bits``: weights and thresholds.
     """
 
     name: str
+    layer: str
     op: str
     backend: Literal["finn", "hwflow"]
     module: str
@@ -29,6 +42,8 @@ class Layer(StrictModel):
     cycles: int = Field(ge=0)
     macs: int = 0
     fifo_depth_words: int | None = None
+    memory_bits: int = 0
+    estimate: Estimate
 
 
 class StageHardware(StrictModel):

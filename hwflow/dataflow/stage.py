@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hwflow.config.accelerator import Layer, StageHardware
+from hwflow.config.accelerator import StageHardware
 from hwflow.cost.resources import Resources
 from hwflow.dataflow import backend, units
-from hwflow.dataflow.estimate import latency_cycles
+from hwflow.dataflow.describe import describe
 from hwflow.dataflow.finn import Finn
 from hwflow.dataflow.folding import fold, fold_within
 from hwflow.dataflow.network_file import NETWORK_FILE, save_network
 from hwflow.dataflow.parts import resources_of
 from hwflow.dataflow.stitch import stitch
 from hwflow.dataflow.streams import connect
-from hwflow.errors import UnsupportedModelError
 from hwflow.lower.network import Network
 
 Model = Any
@@ -125,61 +123,3 @@ def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn)
     # Applied without ``transform``, which copies the model and sorts its nodes anew.
     model, _ = PrepareIP(config.part, config.clk_period_ns).apply(model)
     return Stage(hardware, stitch(model, config.name, folder, finn.rtllib))
-
-
-def describe(model: Model, name: str, *, frame_beats: int = 1) -> StageHardware:
-    """Return the description of the hardware graph ``model``; see ``StageConfig``."""
-    from qonnx.custom_op.registry import getCustomOp
-
-    nodes = list(model.graph.node)
-    operators = {output: getCustomOp(node) for node in nodes for output in node.output}
-    source = model.graph.input[0].name
-    (first,) = (getCustomOp(node) for node in nodes if source in node.input)
-    last = operators[model.graph.output[0].name]
-    scores = last.get_output_datatype()
-    if not scores.signed():
-        raise UnsupportedModelError(
-            f"scores of type {scores.name}: expected signed integers", node=last.onnx_node.name
-        )
-    layers = tuple(_layer(getCustomOp(node)) for node in nodes)
-    return StageHardware(
-        name=name,
-        top=name,
-        in_bytes=first.get_instream_width_padded() // 8,
-        score_bits=scores.bitwidth(),
-        score_lanes=int(last.get_folded_output_shape()[-1]),
-        ii_bound_cycles=max(frame_beats, *(layer.cycles for layer in layers)),
-        latency_estimate_cycles=latency_cycles(model),
-        layers=layers,
-    )
-
-
-def _layer(operator: Any) -> Layer:
-    node = operator.onnx_node
-    known = operator.get_nodeattr_types()
-
-    def attribute(name: str) -> int | None:
-        return int(operator.get_nodeattr(name)) if name in known else None
-
-    mw, mh = attribute("MW"), attribute("MH")
-    if node.op_type == "HwfVVAU_rtl":
-        mw, mh = attribute("KernelSize"), attribute("Channels")
-    bits, macs = None, 0
-    if mw is not None and mh is not None:
-        binary = node.op_type == "HwfXnorMVAU_rtl"
-        bits = 1 if binary else units.bits_of(operator.get_nodeattr("weightDataType"))
-        macs = mw * mh * math.prod(operator.get_nodeattr("numInputVectors"))
-    return Layer(
-        name=node.name,
-        op=node.op_type,
-        backend="hwflow" if node.op_type.startswith("Hwf") else "finn",
-        module=operator.get_verilog_top_module_name(),
-        pe=attribute("PE"),
-        simd=attribute("SIMD"),
-        mw=mw,
-        mh=mh,
-        weight_bit_width=bits,
-        cycles=int(operator.get_exp_cycles()),
-        macs=macs,
-        fifo_depth_words=attribute("depth"),
-    )

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from hwflow.config.accelerator import Layer
+from hwflow.config.accelerator import Estimate, Layer
 from hwflow.config.bundle import Link
 from hwflow.report import REPORT_JSON, read_report, summary
 from hwflow.report.collect import KINDS, wilson
@@ -35,7 +35,11 @@ def number(value):
 
 
 def layer(name, cycles):
-    return Layer(name=name, op="MVAU_rtl", backend="finn", module=name, cycles=cycles)
+    estimate = Estimate(lut=10, lutram=1, ff=5, dsp=0, bram36=0.5)
+    return Layer(
+        name=name, layer="fc0", op="MVAU_rtl", backend="finn", module=name, cycles=cycles,
+        estimate=estimate,
+    )  # fmt: skip
 
 
 @pytest.fixture
