@@ -15,6 +15,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
 from hwflow.cli import commands
+from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
 from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
@@ -249,6 +250,21 @@ def report(
         out=out,
         dry_run=dry_run,
     )
+
+
+@app.command()
+def layers(
+    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
+    synthesis: Annotated[
+        Path | None,
+        typer.Option(help="Folder written by `hwflow synth`.", show_default="beside it, if any"),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show where cycles, memory and resources go, layer by layer."""
+    show_layers(_start(json, verbose), accelerator, synthesis=synthesis, markdown=markdown)
 
 
 @app.command()

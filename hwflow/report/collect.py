@@ -21,6 +21,7 @@ from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.simulation import RESULTS_FILE, SIMULATION_FILE, Simulation
 from hwflow.config.synthesis import SYNTHESIS_FILE, Resources, Synthesis
 from hwflow.errors import ConfigError
+from hwflow.report.layers import layer_tables
 from hwflow.report.schema import (
     CascadeReport,
     CurveReport,
@@ -41,6 +42,18 @@ Arrays = dict[str, NDArray[np.generic]]
 NS_PER_S = 1e9
 Z_95 = 1.959964  # standard normal quantile of 97.5 %
 
+_PRIMITIVES = {
+    "lut": "LUTs, those used as memory too",
+    "lutram": "LUTs used as memory",
+    "ff": "flip-flops",
+    "dsp": "DSP slices",
+    "bram36": "block RAMs of 36 Kbit",
+}
+_RESOURCES: dict[str, Provenance] = {
+    "hardware.stages[].layers[].estimate": "estimated",
+    "layers[].rows[].estimated": "estimated",
+    "layers[].rows[].synthesised": "synthesised",
+}
 KINDS: dict[str, tuple[str, Provenance]] = {
     "stages[].params": ("weights", "estimated"),
     "stages[].macs": ("MACs per frame", "estimated"),
@@ -61,6 +74,14 @@ KINDS: dict[str, tuple[str, Provenance]] = {
     "hardware.stages[].latency_cycles": ("clock cycles", "simulated"),
     "hardware.stages[].latency_estimate_cycles": ("clock cycles", "estimated"),
     "hardware.stages[].layers[].cycles": ("clock cycles per frame", "estimated"),
+    "layers[].rows[].cycles": ("clock cycles per frame", "estimated"),
+    "layers[].rows[].share": ("fraction of the stage's II bound", "estimated"),
+    "layers[].rows[].memory_bits": ("bits of weights and thresholds", "estimated"),
+}
+KINDS |= {
+    f"{place}.{field}": (unit, provenance)
+    for place, provenance in _RESOURCES.items()
+    for field, unit in _PRIMITIVES.items()
 }
 
 
@@ -97,6 +118,7 @@ def collect(
         cascade=_cascade(bundle, simulation, stages),
         exactness=(*bundle.exactness, *_graph_links(accelerator_dir), *simulation.exactness),
         hardware=_hardware(design, simulation),
+        layers=layer_tables(accelerator_dir, synthesis_dir),
         resources=None if synthesis_dir is None else _resources(synthesis_dir),
         curves=_curves(len(bundle.stages), golden),
         escalated=_escalated(results, labels),

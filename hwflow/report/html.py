@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from hwflow.report import plots
 from hwflow.report.images import data_uri
+from hwflow.report.layer_text import folding
+from hwflow.report.layer_text import resources as figures
 from hwflow.report.schema import Escalated, Report
 from hwflow.report.terminal import bits
 
@@ -36,7 +38,7 @@ def render(report: Report, *, frames: NDArray[np.uint8]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals["bits"] = bits
+    environment.globals |= {"bits": bits, "folding": folding, "figures": figures}
     template = resources.files("hwflow.report").joinpath("report.html.j2").read_text("utf-8")
     return environment.from_string(template).render(
         r=report,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from hwflow.report.layers import UNITS
 from hwflow.report.schema import CurveReport, Report, StageHardwareReport
 
 INK, MUTED, GRID = "#1d2733", "#6b7885", "#e6eaee"
@@ -110,7 +111,7 @@ def bops(report: Report) -> go.Figure:
 
 def layer_cycles(stage: StageHardwareReport) -> go.Figure:
     """Return the cycles of each layer of ``stage`` that takes any, with its II."""
-    layers = [layer for layer in stage.layers if layer.cycles > 0]
+    layers = [layer for layer in stage.layers if layer.op in UNITS]
     figure = go.Figure(
         go.Bar(
             y=[short(layer.name).removeprefix(f"{stage.name}_") for layer in layers],

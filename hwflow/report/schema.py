@@ -10,6 +10,7 @@ from hwflow.config.accelerator import Layer
 from hwflow.config.base import StrictModel
 from hwflow.config.bundle import Link
 from hwflow.config.synthesis import Block, Resources
+from hwflow.report.layers import LayerTable
 
 REPORT_JSON = "report.json"
 REPORT_HTML = "report.html"
@@ -153,6 +154,7 @@ class Report(StrictModel):
     cascade: CascadeReport
     exactness: tuple[Link, ...]
     hardware: HardwareReport
+    layers: tuple[LayerTable, ...]
     resources: ResourceReport | None
     curves: tuple[CurveReport, ...]
     escalated: tuple[Escalated, ...]

@@ -11,6 +11,7 @@ from hwflow.config.bundle import Link
 from hwflow.report import REPORT_JSON, read_report, summary
 from hwflow.report.collect import KINDS, wilson
 from hwflow.report.html import render
+from hwflow.report.layers import LayerRow, LayerTable
 from hwflow.report.schema import (
     CascadeReport,
     CurveReport,
@@ -34,11 +35,30 @@ def number(value):
     )  # fmt: skip
 
 
+def fifo(name):
+    values = layer(name, 100).model_dump() | {"op": "StreamingFIFO_rtl", "fifo_depth_words": 4}
+    return Layer(**values)
+
+
 def layer(name, cycles):
     estimate = Estimate(lut=10, lutram=1, ff=5, dsp=0, bram36=0.5)
     return Layer(
         name=name, layer="fc0", op="MVAU_rtl", backend="finn", module=name, cycles=cycles,
         estimate=estimate,
+    )  # fmt: skip
+
+
+def table(stage):
+    estimate = Estimate(lut=20, lutram=2, ff=10, dsp=0, bram36=1.0)
+    counted = Estimate(lut=21, lutram=2, ff=11, dsp=0, bram36=0.5)
+    row = LayerRow(
+        layer=NASTY, units=("window", "matrix"), macs=1000, pe=2, simd=3, cycles=100, share=1.0,
+        slowest="MVAU_rtl", bottleneck=True, fifo_words=7, memory_bits=64, estimated=estimate,
+        synthesised=counted,
+    )  # fmt: skip
+    return LayerTable(
+        stage=stage.name, ii_bound_cycles=100, rows=(row,), estimated=estimate,
+        synthesised=counted, tool="yosys",
     )  # fmt: skip
 
 
@@ -54,10 +74,11 @@ def report():
     hardware = tuple(
         StageHardwareReport(
             name=f"s{k}", ii_cycles=100.5, ii_bound_cycles=100, latency_cycles=150,
-            latency_estimate_cycles=160, layers=(layer(f"s{k}_a", 100), layer(f"s{k}_fifo", 0)),
+            latency_estimate_cycles=160, layers=(layer(f"s{k}_a", 100), fifo(f"s{k}_fifo")),
         )
         for k in range(2)
     )  # fmt: skip
+    tables = tuple(table(stage) for stage in hardware)
     curve = CurveReport(
         decision=0, split="test", n=4, threshold=(0, 3), exit_rate=(1.0, 0.5),
         accuracy=(0.5, 1.0), random_accuracy=(0.5, 0.75), oracle_accuracy=(0.5, 1.0),
@@ -78,6 +99,7 @@ def report():
             latency_cycles=300, latency_by_exit_cycles=(150, 300), frames_per_second=1e6,
             retention_frames=(4,), retained_peak_frames=(2,), stages=hardware,
         ),
+        layers=tables,
         resources=None,
         curves=(curve,),
         escalated=(
@@ -119,7 +141,7 @@ def test_missing_resources_are_said(page):
     assert "Not estimated: yosys was not run" in page
 
 
-def test_layers_without_cycles_are_not_drawn(page):
+def test_fifos_are_not_drawn_as_layers(page):
     assert '"fifo"' not in page
     assert '"a"' in page
 
