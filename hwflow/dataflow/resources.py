@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 from hwflow.cost.luts import lut_lane_cost
 from hwflow.cost.resources import Resources
 from hwflow.dataflow.units import Placement, bits_of
+from hwflow.rtl.accelerator import StagePorts
 
 Model = Any
+Unit = Literal["lut", "dsp", "finn"]
 
 # A row of lanes: accumulator, comparator, output register. A layer: counters and handshake.
 ROW_LUTS, LAYER_LUTS = 24.0, 60.0
@@ -49,9 +51,44 @@ def fifo_resources(depth: int, bits: int) -> Resources:
     return Resources(lut=memory + 2.0 * ceil(depth).bit_length(), lutram=memory)
 
 
-def layer_resources(operator: Any) -> Resources:
-    """Return what one layer takes at its present folding, without converter or FIFO."""
+def controller_resources(
+    stages: Sequence[StagePorts],
+    *,
+    classes: int,
+    frame_bytes: int,
+    frame_beat_bytes: int,
+    retention_frames: Sequence[int],
+) -> Resources:
+    """Return what the cascade around ``stages`` takes: controller, registers, retained frames.
+
+    Arguments as in ``hwflow.rtl.accelerator.AcceleratorParameters``.
+    """
+    del classes, frame_beat_bytes
+    kept = 8 * frame_bytes * sum(retention_frames)
+    return Resources(lut=300.0 + 250.0 * len(stages), bram36=ceil(kept / BLOCK_BITS))
+
+
+def layer_estimates(model: Model) -> tuple[tuple[str, Resources], ...]:
+    """Return (node name, resources) of each node of ``model``, converters and FIFOs among them."""
+    from qonnx.custom_op.registry import getCustomOp
+
+    return tuple((node.name, layer_resources(getCustomOp(node))) for node in model.graph.node)
+
+
+def layer_resources(operator: Any, *, unit: Unit | None = None) -> Resources:
+    """Return what one node takes at its present folding, without the converter or FIFO behind.
+
+    ``unit``: price a matrix node as if it were in LUTs ("lut"), on our own unit's DSPs ("dsp") or
+    in FINN's DSP unit ("finn"); None prices it as it stands.
+    """
+    del unit
     kind = operator.onnx_node.op_type
+    if kind == "StreamingDataWidthConverter_rtl":
+        return converter_resources(
+            operator.get_nodeattr("inWidth"), operator.get_nodeattr("outWidth")
+        )
+    if kind == "StreamingFIFO_rtl":
+        return fifo_resources(operator.get_nodeattr("depth"), operator.get_instream_width())
     width = operator.get_outstream_width()
     base = Resources(lut=LAYER_LUTS)
     if kind in {"HwfXnorMVAU_rtl", "HwfMVAU_rtl"}:

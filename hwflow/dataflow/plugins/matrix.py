@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hwflow.dataflow.memory import RAM_STYLES, rom_in_block
+from hwflow.cost.memory import RAM_STYLES, rom_in_block
 from hwflow.dataflow.packing import (
     IntArray,
     Operands,

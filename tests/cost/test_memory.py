@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwflow.dataflow.memory import rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.memory import rom_in_block, rom_luts, rom_ramb18
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Where a read-only memory goes: LUTs or block RAM, by its size or as asked."""
+
+from __future__ import annotations
+
+#: Values of the attribute ``ram_style``. A ROM of LUTs is logic and "distributed" alike.
+RAM_STYLES = frozenset({"auto", "lut", "distributed", "block"})
+
+# A LUT6 holds 64 x 1 bits; a RAMB18 holds 512 x 36 in its widest shape (UG473, table 1-7) and
+# half the width for each doubling of the depth.
+LUT_DEPTH = 64
+RAMB18_DEPTH, RAMB18_WIDTH = 512, 36
+# Zynq-7020 has 53,200 LUTs and 280 RAMB18, 190 to one; half of that, since LUTs run out first.
+LUTS_PER_RAMB18 = 95
+
+
+def rom_luts(depth: int, width: int) -> int:
+    """Return the LUTs of a ROM of ``depth`` words made of LUT6, without its output multiplexer."""
+    return width * -(-depth // LUT_DEPTH)
+
+
+def rom_ramb18(depth: int, width: int) -> int:
+    """Return the RAMB18 blocks of a ROM of ``depth`` words."""
+    lanes = RAMB18_WIDTH
+    while depth > RAMB18_DEPTH and lanes > 1:
+        depth, lanes = -(-depth // 2), lanes // 2
+    return -(-width // lanes) * -(-depth // RAMB18_DEPTH)
+
+
+def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
+    """Return whether a ROM goes into block RAM, as ``style`` asks.
+
+    "auto" takes block RAM from 64 words on where each RAMB18 saves at least ``LUTS_PER_RAMB18``
+    LUTs: shallow or narrow memories would leave most of a block empty.
+    """
+    assert style in RAM_STYLES, style
+    if style != "auto":
+        return style == "block"
+    saves = rom_luts(depth, width) >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
+    return depth >= LUT_DEPTH and saves
