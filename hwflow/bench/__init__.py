@@ -1,1 +1,1 @@
-"""Benches: figures with a goal each, measured by one command and committed with their provenance."""
+"""Benches: figures with a goal each, measured by one command, committed with provenance."""

@@ -14,7 +14,7 @@ from rich.markup import escape
 from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
-from hwflow.cli import commands
+from hwflow.cli import bench, commands
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
@@ -31,6 +31,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="From PyTorch to FPGA: cascades of mixed-precision networks as streaming RTL, verified.",
 )
+
+bench_app = typer.Typer(
+    no_args_is_help=True, help="Measure what hwflow claims: figures, goals, provenance."
+)
+app.add_typer(bench_app, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; repeat.")]
@@ -265,6 +270,27 @@ def layers(
 ) -> None:
     """Show where cycles, memory and resources go, layer by layer."""
     show_layers(_start(json, verbose), accelerator, synthesis=synthesis, markdown=markdown)
+
+
+@bench_app.command("generator")
+def bench_generator(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    builds: Annotated[Path, typer.Option("--builds", help="Folder of the designs.")] = bench.BUILDS,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the accelerator generator; accelerators made before are reused."""
+    bench.generator(
+        _start(json, verbose), builds=builds, out=out, record=record, only=tuple(only or ())
+    )
 
 
 @app.command()

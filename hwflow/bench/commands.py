@@ -1,0 +1,58 @@
+"""hwflow's own commands, run as a user runs them, for benches that need whole steps.
+
+Each runs in a process of its own: its memory is given back, and its time is a user's time. Steps
+that are complete are reused, so a bench that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwflow.errors import ToolFailedError
+
+_START = "from hwflow.cli import main; main()"
+TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command: its ``--json`` object and its wall time."""
+
+    data: dict[str, Any]
+    seconds: float
+
+
+def run_hwflow(*arguments: object, log: Path) -> Done:
+    """Run ``hwflow arguments… --json``; what it says on the way goes to ``log``.
+
+    Raises:
+        ToolFailedError: it failed; quotes the end of what it said.
+    """
+    command = [sys.executable, "-c", _START, *map(str, arguments), "--json"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    with log.open("w", encoding="utf-8") as stream:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            check=False,
+        )
+    seconds = time.monotonic() - begin
+    if done.returncode != 0:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+        raise ToolFailedError(
+            ["hwflow", *map(str, arguments)],
+            returncode=done.returncode,
+            log=log,
+            tail="\n".join(tail),
+        )
+    return Done(json.loads(done.stdout), seconds)

