@@ -37,3 +37,18 @@ def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
         return style == "block"
     saves = rom_luts(depth, width) >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
     return depth >= LUT_DEPTH and saves
+
+
+def distributed_ram_luts(depth: int, width: int) -> int:
+    """Return the LUTs of a RAM of ``depth`` words made of LUTs, with one port to read.
+
+    Four LUTs hold 32 words of 6 bits or 64 of 3 (RAM32M, RAM64M; UG474, table 2-3).
+    """
+    if depth <= LUT_DEPTH // 2:
+        return 4 * -(-width // 6)
+    return 4 * -(-width // 3) * -(-depth // LUT_DEPTH)
+
+
+def ram_banks(depth: int) -> int:
+    """Return the banks of 64 words between which a deep RAM made of LUTs chooses."""
+    return max(1, -(-depth // LUT_DEPTH))

@@ -1,0 +1,191 @@
+"""Matrix units as numbers: our own, in LUTs or on DSPs, and FINN's on DSPs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from hwflow.cost.block import Parts, bits_for
+from hwflow.cost.dot import adder_tree_bits, dot_size
+from hwflow.cost.memory import distributed_ram_luts, rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.resources import Resources
+
+# mvu.sv: products of the narrowest lane, side by side in the 25-bit port of a DSP48E1.
+DSP_PORT_BITS = 25
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """``hwf_mvau``, ``hwf_xnor_mvau`` or (depthwise) ``hwf_vvau``.
+
+    ``rows`` × ``columns`` is the matrix, ``pe`` × ``simd`` of it are computed a clock. ±1 weights
+    and activations have one bit. ``thresholded``: the output is one bit a row.
+    ``constant_init``: all accumulators start from the same value.
+    """
+
+    rows: int
+    columns: int
+    pe: int
+    simd: int
+    weight_bits: int
+    act_bits: int
+    acc_bits: int
+    unit: Literal["lut", "dsp"] = "lut"
+    depthwise: bool = False
+    thresholded: bool = False
+    constant_init: bool = True
+    ram_style: str = "auto"
+
+    @property
+    def kind(self) -> str:
+        """One fit for each way of multiplying."""
+        return f"matrix_{self.unit}"
+
+    @property
+    def folds(self) -> int:
+        """Words of the weight memory."""
+        return (self.columns // self.simd) * (self.rows // self.pe)
+
+    def parts(self) -> Parts:
+        """Return what the unit is made of."""
+        column_folds, row_folds = self.columns // self.simd, self.rows // self.pe
+        replayed = self.simd * self.act_bits if row_folds > 1 and not self.depthwise else 0
+        beat = self.simd * self.act_bits * (self.pe if self.depthwise else 1)
+        weights = _Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
+        starts = _Rom(
+            1 if self.constant_init else row_folds, self.pe * self.acc_bits, self.ram_style
+        )
+        replay = distributed_ram_luts(column_folds, replayed) if column_folds > 1 else 0
+        accumulated = self.pe * self.acc_bits * (column_folds > 1)
+        out = self.pe * (1 if self.thresholded else self.acc_bits)
+        counters = bits_for(self.folds) + bits_for(column_folds) + bits_for(row_folds)
+        lut = {
+            "weight_rom": weights.luts,
+            "start_rom": starts.luts,
+            "replay_bits": float(replayed),
+            "start_bits": float(self.pe * self.acc_bits),
+            "accumulated_bits": float(accumulated),
+            "counter_bits": float(counters),
+            "one": 1.0,
+        }
+        ff = {
+            "weight_register": weights.register_bits,
+            "beat_bits": float(beat),
+            "accumulated_bits": float(accumulated),
+            "out_bits": float(out),
+            "counter_bits": float(counters),
+            "one": 1.0,
+        }
+        exact = Resources(
+            lut=replay,
+            lutram=replay,
+            dsp=self.pe * self.simd if self.unit == "dsp" else 0,
+            bram36=(weights.ramb18 + starts.ramb18) / 2,
+        )
+        if self.unit == "dsp":
+            product = self.weight_bits + self.act_bits + 1
+            tree = self.pe * adder_tree_bits(self.simd, product)
+            return Parts(exact, lut | {"adder_bits": tree}, ff | {"adder_bits": tree})
+        size = dot_size(self.simd, self.weight_bits, self.act_bits)
+        fixed = constant_share(self.folds)
+        lut |= {
+            "products": self.pe * size.products * (1 - fixed),
+            "constant_products": self.pe * size.products * fixed,
+            "adder_bits": float(self.pe * size.adder_bits),
+        }
+        ff |= {
+            "count_registers": float(self.pe * size.registers),
+            "adder_bits": float(self.pe * size.adder_bits),
+        }
+        return Parts(exact, lut, ff)
+
+
+@dataclass(frozen=True)
+class _Rom:
+    """A ROM of ``depth`` words of ``width`` random bits."""
+
+    depth: int
+    width: int
+    style: str
+
+    @property
+    def block(self) -> bool:
+        return self.depth > 1 and rom_in_block(self.depth, self.width, self.style)
+
+    @property
+    def ramb18(self) -> int:
+        return rom_ramb18(self.depth, self.width) if self.block else 0
+
+    @property
+    def luts(self) -> float:
+        if self.depth == 1 or self.block:
+            return 0.0
+        return distinct(self.depth, self.width) * rom_luts(self.depth, 1)
+
+    @property
+    def register_bits(self) -> float:
+        """The output register; block RAM brings its own."""
+        return 0.0 if self.depth == 1 or self.block else distinct(self.depth, self.width)
+
+
+def constant_share(depth: int) -> float:
+    """Return the share of random columns of ``depth`` bits that are all 0 or all 1."""
+    return float(2.0 ** (1 - min(depth, 64)))
+
+
+@lru_cache(maxsize=65536)
+def distinct(depth: int, width: int) -> float:
+    """Return how many of ``width`` random columns of ``depth`` bits differ and are not constant.
+
+    Synthesis merges equal ones, which matters for memories of a few words.
+    """
+    if depth > 24:
+        return float(width)
+    patterns = 2.0**depth
+    return (patterns - 2) * -(((patterns - 1) / patterns) ** width - 1)
+
+
+@dataclass(frozen=True)
+class FinnMatrix:
+    """FINN's ``MVAU_rtl`` on DSP48E1, with its weight memory.
+
+    ``weight_bits``: in which the weights leave −2^(b−1) unused.
+    """
+
+    rows: int
+    columns: int
+    pe: int
+    simd: int
+    weight_bits: int
+    act_bits: int
+    acc_bits: int
+
+    @property
+    def kind(self) -> str:
+        """One fit."""
+        return "matrix_finn"
+
+    def parts(self) -> Parts:
+        """Return what the unit and its memory stream are made of."""
+        column_folds, row_folds = self.columns // self.simd, self.rows // self.pe
+        folds = column_folds * row_folds
+        lane = self.weight_bits + self.act_bits - 1
+        packed = 1 + (DSP_PORT_BITS - self.weight_bits) // lane
+        pipes = -(-self.pe // packed)
+        width = self.pe * self.simd * self.weight_bits
+        replayed = self.simd * self.act_bits if row_folds > 1 else 0
+        weights = _Rom(folds, width, "auto")
+        terms = {
+            "dsps": float(pipes * self.simd),
+            "shared_products": float((self.pe - pipes) * self.simd),
+            "adder_bits": float(self.pe * adder_tree_bits(self.simd, lane)),
+            "out_bits": float(self.pe * self.acc_bits),
+            "replay_bits": float(replayed),
+            "weight_rom": weights.luts,
+            "weight_bits": float(width),
+            "counter_bits": float(bits_for(folds) + bits_for(column_folds) + bits_for(row_folds)),
+            "one": 1.0,
+        }
+        exact = Resources(dsp=pipes * self.simd, bram36=weights.ramb18 / 2)
+        return Parts(exact, terms, terms)

@@ -1,0 +1,64 @@
+"""The runs behind the fits: one synthesised node each, as numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hwflow.cost.block import Block
+from hwflow.cost.matrix import FinnMatrix, Matrix
+from hwflow.cost.resources import Resources
+from hwflow.cost.streams import Converter, Fork, Join, Pad, Pool, Requantiser, Thresholds
+from hwflow.cost.window import Window
+
+RUNS_FILE = Path(__file__).with_name("runs.json")
+
+_BLOCKS: dict[str, type[Any]] = {
+    "matrix_lut": Matrix,
+    "matrix_dsp": Matrix,
+    "matrix_finn": FinnMatrix,
+    "window": Window,
+    "thresholds": Thresholds,
+    "requant": Requantiser,
+    "pad": Pad,
+    "pool": Pool,
+    "join": Join,
+    "fork": Fork,
+    "converter": Converter,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One node and what it took.
+
+    ``sample``: what it was drawn as; ``kind``: the fit it belongs to; ``block``: its numbers, the
+    fields of the block; ``rtl``: hash of its sources and memories.
+    """
+
+    sample: str
+    op: str
+    kind: str
+    block: Mapping[str, Any]
+    resources: Resources
+    rtl: str
+
+    def numbers(self) -> Block:
+        """Return the block."""
+        block: Block = _BLOCKS[self.sample](**self.block)
+        return block
+
+
+def load_runs(path: Path = RUNS_FILE) -> tuple[Run, ...]:
+    """Return the runs in ``path``."""
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return tuple(Run(**run | {"resources": Resources(**run["resources"])}) for run in runs)
+
+
+def save_runs(path: Path, runs: Sequence[Run], *, tool: str) -> None:
+    """Write ``runs`` to ``path``, one a line."""
+    lines = ",\n  ".join(json.dumps(asdict(run)) for run in runs)
+    path.write_text(f'{{\n "tool": {json.dumps(tool)},\n "runs": [\n  {lines}\n ]\n}}\n', "utf-8")
