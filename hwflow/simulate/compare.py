@@ -15,11 +15,13 @@ def compare(
     expected: NDArray[np.integer],
     got: NDArray[np.integer],
     labels: tuple[str, ...] = (),
+    frames: NDArray[np.integer] | None = None,
 ) -> Link:
     """Return the link between two integer arrays (N, values per frame) that are equal.
 
-    ``labels`` name the values in a message, where they have names. Frames that ``got`` lacks, or
-    has too many, count as different.
+    ``labels`` name the values in a message, where they have names; ``frames`` (N,) number the
+    frames there, where it is not from 0. Frames that ``got`` lacks, or has too many, count as
+    different.
 
     Raises:
         VerificationError: the arrays differ; names the first frame that does.
@@ -37,7 +39,7 @@ def compare(
             link,
             compared=expected.size,
             mismatches=mismatches,
-            sample=sample,
+            sample=sample if frames is None or sample >= len(frames) else int(frames[sample]),
             expected=_show(expected, sample, labels),
             got=_show(got, sample, labels),
         )

@@ -1,0 +1,111 @@
+"""pytest plugin: accelerators in RTL simulation as a fixture; see ``docs/ci.md``.
+
+Loaded by pytest wherever hwflow is installed, so it imports nothing of hwflow before a test asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from hwflow.testing import RtlAccelerator
+    from hwflow.testing.build import AnyPath
+
+FIXTURE = "hwflow_accelerator"
+MARKER = "hwflow"
+# Options of a fixture call that are paths.
+PATHS = {"bundle", "frames"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this plugin."""
+    group = parser.getgroup("hwflow", "accelerators in RTL simulation")
+    group.addoption(
+        "--hwflow-images",
+        type=_positive,
+        default=None,
+        metavar="N",
+        help="frames that assert_exact() sends: golden ones, then variations (default: all golden)",
+    )
+    group.addoption(
+        "--hwflow-skip-missing",
+        action="store_true",
+        help="skip tests whose tools (FINN+, Verilator, a compiler) are missing, which else fail",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise pytest.UsageError(f"--hwflow-images: expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}: simulates an accelerator's RTL (every test that uses {FIXTURE} has it)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the fixture, so that ``-m "not hwflow"`` leaves them out."""
+    for item in items:
+        if FIXTURE in getattr(item, "fixturenames", ()):
+            item.add_marker(MARKER)
+
+
+class AcceleratorFactory:
+    """Opens accelerators for tests and keeps them open to the session's end.
+
+    The same call gives the same object, compiled once.
+    """
+
+    def __init__(
+        self, stack: ExitStack, *, root: Path, images: int | None, skip_missing: bool
+    ) -> None:
+        self._stack = stack
+        self._root = root
+        self._images = images
+        self._skip_missing = skip_missing
+        self._opened: dict[tuple[str, str], RtlAccelerator] = {}
+
+    def __call__(self, source: AnyPath, **options: Any) -> RtlAccelerator:
+        """Return the accelerator of ``source``; see ``hwflow.testing.open_accelerator``.
+
+        Paths are relative to pytest's root folder.
+        """
+        from hwflow.errors import ToolNotFoundError
+        from hwflow.testing import open_accelerator
+
+        source = self._root / source
+        for name in PATHS & options.keys():
+            options[name] = self._root / options[name]
+        key = (str(source), repr(sorted(options.items())))
+        if key not in self._opened:
+            try:
+                accelerator = open_accelerator(source, images=self._images, **options)
+            except ToolNotFoundError as error:
+                if self._skip_missing:
+                    pytest.skip(str(error))
+                pytest.fail(f"{error}\n(--hwflow-skip-missing skips instead)", pytrace=False)
+            self._opened[key] = self._stack.enter_context(accelerator)
+        return self._opened[key]
+
+
+@pytest.fixture(scope="session")
+def hwflow_accelerator(pytestconfig: pytest.Config) -> Iterator[AcceleratorFactory]:
+    """Open accelerators: ``hwflow_accelerator("model.onnx", board="pynq-z2")``."""
+    with ExitStack() as stack:
+        yield AcceleratorFactory(
+            stack,
+            root=pytestconfig.rootpath,
+            images=pytestconfig.getoption("--hwflow-images"),
+            skip_missing=pytestconfig.getoption("--hwflow-skip-missing"),
+        )

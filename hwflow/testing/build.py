@@ -1,0 +1,169 @@
+"""Builds an accelerator once for everybody who asks for it, by the hash of what it is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from hwflow.cli import jobs
+from hwflow.cli.model_options import ModelOptions, read_source
+from hwflow.config import manifest
+from hwflow.config.accelerator import DESIGN_FILE
+from hwflow.config.base import parse, set_value
+from hwflow.config.bundle import BUNDLE_FILE, load_bundle
+from hwflow.config.design import Design
+from hwflow.errors import ConfigError, ToolNotFoundError
+from hwflow.simulate.cache import cache_dir
+from hwflow.testing.accelerator import RtlAccelerator
+
+AnyPath = str | PathLike[str]
+
+ACCELERATORS = "accelerators"
+# What the conversion imports; without it only accelerators that exist already can be opened.
+NEEDED = ("onnx", "qonnx", "finn")
+
+
+def open_accelerator(
+    source: AnyPath,
+    *,
+    bundle: AnyPath | None = None,
+    frames: AnyPath | None = None,
+    overrides: Sequence[str] = (),
+    images: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> RtlAccelerator:
+    """Return the accelerator that ``source`` stands for, built now or found in the cache.
+
+    ``source`` is a quantised ``model.onnx``, a ``design.yaml`` (with ``bundle``, unless it names a
+    model), a bundle's folder, or an accelerator's folder, which is taken as it is. ``frames``,
+    ``overrides`` and ``options`` are those of ``hwflow build`` by name: ``board="pynq-z2"``,
+    ``target_ii=1000``, ``input_scale="1/255"``, ``overrides=["clk_period_ns=8"]``. Processes that
+    ask for the same accelerator wait for the first one to build it. ``images`` and ``seed``: see
+    ``RtlAccelerator``.
+
+    Raises:
+        ConfigError: naming the file, field or option that cannot be used.
+        UnsupportedModelError: naming what in the network cannot become exact hardware.
+        ToolNotFoundError: FINN+, Verilator or a compiler is missing.
+    """
+    path = Path(source).absolute()
+    if (path / DESIGN_FILE).is_file():
+        if bundle is not None or frames is not None or overrides or options:
+            raise ConfigError(f"{path}: is an accelerator already; it takes no build options")
+        with _alone(hashlib.sha256(str(path).encode()).hexdigest()[:40]):
+            return RtlAccelerator(path, from_cache=True, images=images, seed=seed)
+    given = _options(options)
+    bundle_dir = None if bundle is None else Path(bundle).absolute()
+    if (path / BUNDLE_FILE).is_file():
+        if bundle_dir is not None:
+            raise ConfigError(f"{path}: is a bundle itself; it takes no other one")
+        bundle_dir, design = path, _design_of(path, given, overrides)
+    elif path.is_file():
+        design = read_source(path, given, overrides=tuple(overrides))
+    else:
+        raise ConfigError(
+            f"{path}: expected model.onnx, design.yaml, or the folder of a bundle or accelerator, "
+            f"found {'none of them in it' if path.is_dir() else 'nothing there'}"
+        )
+    if bundle_dir is not None:
+        load_bundle(bundle_dir)  # a damaged bundle is named before anything starts
+        if frames is not None:
+            raise ConfigError(f"{bundle_dir}: a bundle has its golden frames; leave frames out")
+    elif design.model is None:
+        raise ConfigError(f"{path}: names no model; add one to it, or give bundle=<folder>")
+    frames_file = None if frames is None else Path(frames).absolute()
+    folder, from_cache = _built(design, bundle_dir=bundle_dir, frames=frames_file)
+    with _alone(folder.parent.name):  # who comes second finds the simulation compiled
+        return RtlAccelerator(folder, from_cache=from_cache, images=images, seed=seed)
+
+
+def _options(given: Mapping[str, Any]) -> ModelOptions:
+    known = [field.name for field in dataclasses.fields(ModelOptions)]
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{name}: no build option; there are {', '.join(known)}")
+    return ModelOptions(**given)
+
+
+def _design_of(bundle: Path, options: ModelOptions, overrides: Sequence[str]) -> Design:
+    """Return the design that builds ``bundle`` with nothing but a board and a target said."""
+    content = load_bundle(bundle)
+    dataclasses.replace(options, board=None, target_ii=None).refuse_with(f"the bundle {bundle}")
+    if options.board is None:
+        raise ConfigError(f'{bundle}: a bundle needs a board to build for: add board="pynq-z2"')
+    stage = {} if options.target_ii is None else {"target_ii_cycles": options.target_ii}
+    told: dict[str, Any] = {
+        "schema_version": 1,
+        "name": content.name,
+        "board": options.board,
+        "stages": [stage for _ in content.stages],
+    }
+    for assignment in overrides:
+        set_value(told, assignment)
+    return parse(Design, told, source=f"options for {bundle}")
+
+
+def _built(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> tuple[Path, bool]:
+    """Return the accelerator's folder, and whether it was there already."""
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise ToolNotFoundError(
+                f"Python package {package!r}",
+                disables="no accelerator can be built",
+                install="pip install hwflow[finn]",
+            )
+    key = _key(design, bundle_dir=bundle_dir, frames=frames)
+    root = cache_dir(ACCELERATORS) / key
+    folder = root / jobs.ACCELERATOR
+    with _alone(key):
+        from_cache = _is_whole(folder)
+        if not from_cache:
+            if bundle_dir is None:
+                bundle_dir = root / jobs.BUNDLE_DIR
+                jobs.bundle_job(design, out=bundle_dir, frames=frames).run()
+            jobs.build_job(design, bundle_dir=bundle_dir, out=folder).run()
+    return folder, from_cache
+
+
+def _key(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> str:
+    """Return one hash over contents, hwflow's code and the tools; where files lie is no matter."""
+    told = design.model_dump(mode="json")
+    if bundle_dir is None:
+        inputs = dict(jobs.bundle_job(design, out=Path(), frames=frames).step.inputs)
+        told["model"].pop("path", None)
+    else:
+        inputs = {"bundle": bundle_dir}
+    tools = sorted({*jobs.TOOLS["bundle"], *jobs.TOOLS["build"]})
+    everything = {
+        "design": told,
+        "inputs": {name: manifest.tree_hash(path) for name, path in inputs.items()},
+        "code": manifest.source_hash(sorted({*jobs.CODE["bundle"], *jobs.CODE["build"]})),
+        "versions": manifest.versions(tools),
+    }
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _is_whole(folder: Path) -> bool:
+    found = manifest.read(folder)
+    return (
+        found is not None
+        and found.status == "complete"
+        and found.artefacts == manifest.artefacts(folder)
+    )
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Hold ``key`` for this process; others wait."""
+    with (cache_dir(ACCELERATORS) / f"{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
