@@ -20,6 +20,7 @@ FIXTURE = "hwflow_accelerator"
 MARKER = "hwflow"
 # Options of a fixture call that are paths.
 PATHS = {"bundle", "frames"}
+_TOLD = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class AcceleratorFactory:
     """Opens accelerators for tests and keeps them open to the session's end.
 
-    The same call gives the same object, compiled once.
+    The same call gives the same object, compiled once. ``told``: a line about each.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class AcceleratorFactory:
         self._root = root
         self._images = images
         self._skip_missing = skip_missing
+        self.told: list[str] = []
         self._opened: dict[tuple[str, str], RtlAccelerator] = {}
 
     def __call__(self, source: AnyPath, **options: Any) -> RtlAccelerator:
@@ -96,6 +98,8 @@ class AcceleratorFactory:
                     pytest.skip(str(error))
                 pytest.fail(f"{error}\n(--hwflow-skip-missing skips instead)", pytrace=False)
             self._opened[key] = self._stack.enter_context(accelerator)
+            how = "from the cache" if accelerator.from_cache else "built"
+            self.told.append(f"{source.name}: {how}, {accelerator.folder}")
         return self._opened[key]
 
 
@@ -103,9 +107,22 @@ class AcceleratorFactory:
 def hwflow_accelerator(pytestconfig: pytest.Config) -> Iterator[AcceleratorFactory]:
     """Open accelerators: ``hwflow_accelerator("model.onnx", board="pynq-z2")``."""
     with ExitStack() as stack:
-        yield AcceleratorFactory(
+        factory = AcceleratorFactory(
             stack,
             root=pytestconfig.rootpath,
             images=pytestconfig.getoption("--hwflow-images"),
             skip_missing=pytestconfig.getoption("--hwflow-skip-missing"),
         )
+        pytestconfig.stash[_TOLD] = factory.told
+        yield factory
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which accelerators were tested, and where they lie."""
+    told = config.stash.get(_TOLD, [])
+    if told:
+        terminalreporter.section("hwflow accelerators")
+        for line in told:
+            terminalreporter.line(line)

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from hwflow.cache import cache_dir
 from hwflow.cli import jobs
 from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.config import manifest
@@ -21,7 +22,6 @@ from hwflow.config.base import parse, set_value
 from hwflow.config.bundle import BUNDLE_FILE, load_bundle
 from hwflow.config.design import Design
 from hwflow.errors import ConfigError, ToolNotFoundError
-from hwflow.simulate.cache import cache_dir
 from hwflow.testing.accelerator import RtlAccelerator
 
 AnyPath = str | PathLike[str]
