@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
 
@@ -12,7 +12,8 @@ from hwflow.config.base import StrictModel
 class TargetCycles(StrictModel):
     """Fold each layer as far as it stays within ``target_ii_cycles`` cycles per frame.
 
-    ``auto``: the fewest cycles at which the estimated stage stays within a share of the part.
+    ``auto``: the stage's share of the design's target, for the frames that reach it; of the fewest
+    cycles at which all stages stay within ``fill`` where the design has no target.
     """
 
     target_ii_cycles: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
@@ -58,6 +59,18 @@ class GoldenFrames(StrictModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
+class Fill(StrictModel):
+    """Shares of the part that all of a design may take by estimate.
+
+    As given by default they leave room for routing. More than 1 builds what no such part holds, to
+    simulate it.
+    """
+
+    lut: Annotated[float, Field(gt=0, le=1000)] = 0.6
+    bram: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    dsp: Annotated[float, Field(gt=0, le=1000)] = 0.9
+
+
 class Design(StrictModel):
     """``design.yaml``: how a bundle becomes hardware.
 
@@ -65,6 +78,11 @@ class Design(StrictModel):
     ``retention_frames``: frames that the retention buffer of each decision holds; ``auto`` takes
     enough for the stage's latency and for bursts of hard frames at ``escalation_rate``.
     ``model``: the network, unless a bundle is given beside the design; ``golden`` belongs to it.
+
+    What is folded for, at most one of: ``target_ii`` in cycles per frame of the whole design,
+    ``target_fps`` in frames per second, targets of each stage, ``folding`` (a folding file, path
+    relative to the design). With a target, the cheapest folding that meets it within ``fill`` (by
+    default, the whole part) is built; without, the fastest within ``fill``.
     """
 
     schema_version: Literal[1]
@@ -77,3 +95,18 @@ class Design(StrictModel):
     retention_frames: Annotated[int, Field(ge=2)] | Literal["auto"] = "auto"
     model: Annotated[OnnxModel | ExampleModel, Field(discriminator="kind")] | None = None
     golden: GoldenFrames = GoldenFrames()
+    target_ii: Annotated[int, Field(gt=0)] | None = None
+    target_fps: Annotated[float, Field(gt=0)] | None = None
+    fill: Fill | Literal["auto"] | None = None
+    folding: str | None = None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Self:
+        goals = [name for name in ("target_ii", "target_fps", "folding") if getattr(self, name)]
+        if any(stage.target_ii_cycles != "auto" for stage in self.stages):
+            goals.append("stages.target_ii_cycles")
+        if len(goals) > 1:
+            raise ValueError(f"{' and '.join(goals)} exclude each other; keep one")
+        if self.folding is not None and self.fill is not None:
+            raise ValueError("folding and fill exclude each other: a folding file says it all")
+        return self

@@ -6,23 +6,29 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from hwflow.cascade.retention import depth
-from hwflow.config.accelerator import DESIGN_FILE, Accelerator, StageHardware
+from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.bundle import BUNDLE_FILE, GOLDEN_FILE, Bundle, load_bundle
 from hwflow.config.design import Design
+from hwflow.config.folding import FOLDING_FILE, read_folding, render_folding
 from hwflow.dataflow import finn
+from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
+from hwflow.dataflow.folding.file import stage_name
 from hwflow.dataflow.lint import LINT_FILE, render_waivers
-from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, build_stage
+from hwflow.dataflow.reach import reach
+from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, connected, generate, to_layers
 from hwflow.dataflow.stitch import RTL
+from hwflow.dataflow.surroundings import Surroundings, ports_of, retention_of
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.lower.lowering import InputSpec, lower_file
-from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, registers_of, render
+from hwflow.rtl.accelerator import TOP, AcceleratorParameters, registers_of, render
 from hwflow.rtl.files import CASCADE_SOURCES
 from hwflow.rtl.registers import c_header, html_table, registers_json
+
+Model = Any
 
 PARTS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
 BUNDLE = "bundle"
@@ -37,6 +43,7 @@ OUTPUTS = (
     BUNDLE,
     FILE_LIST,
     LINT_FILE,
+    FOLDING_FILE,
     REGISTERS,
     REGISTERS_HTML,
     REGISTERS_HEADER,
@@ -82,27 +89,58 @@ def _build(
     progress: Progress,
 ) -> Accelerator:
     _copy_bundle(bundle, bundle_dir, folder / BUNDLE)
-    part = PARTS[design.board]
-    total = len(bundle.stages) + 1
-    stages = []
+    stages = len(bundle.stages)
+    total = stages + 2
+    configs = [
+        StageConfig(
+            stage_name(index),
+            PARTS[design.board],
+            design.clk_period_ns,
+            frame_beats=_frame_beats(design, bundle),
+        )
+        for index in range(stages)
+    ]
     spec = InputSpec(bundle.input.dtype, bundle.input.scale, bundle.input.shift)
     with finn.session(scratch) as running:
-        for index, (model, target) in enumerate(zip(bundle.stages, design.stages, strict=True)):
-            progress(f"stage{index}: dataflow", index, total)
-            config = StageConfig(
-                name=f"stage{index}",
-                part=part,
-                clk_period_ns=design.clk_period_ns,
-                target_ii_cycles=target.target_ii_cycles,
-                share=1 / len(bundle.stages),
-                frame_beats=-(-bundle.frame_bytes // design.frame_beat_bytes),
-            )
-            network = lower_file(folder / BUNDLE / model.qonnx, spec)
-            stages.append(build_stage(network, config, folder, running))
+        progress("folding", 0, total)
+        graphs = [folder / GRAPHS / config.name for config in configs]
+        models = [
+            to_layers(lower_file(folder / BUNDLE / stage.qonnx, spec), place)
+            for stage, place in zip(bundle.stages, graphs, strict=True)
+        ]
+        plan = _fold(design, bundle, bundle_dir, models)
+        built = []
+        for index, config in enumerate(configs):
+            progress(f"{config.name}: dataflow", index + 1, total)
+            model = connected(models[index], plan, index, name=config.name, graphs=graphs[index])
+            built.append(generate(model, config, folder, running))
+    text = render_folding(plan.folding)
+    (folder / FOLDING_FILE).write_text(text, encoding="utf-8")
     progress("controller", total - 1, total)
-    accelerator = _compose(design, bundle, bundle_dir, stages, folder)
+    accelerator = _compose(
+        design, bundle, built, folder, build_id=_build_id(bundle_dir, design, text)
+    )
     progress("accelerator", total, total)
     return accelerator
+
+
+def _frame_beats(design: Design, bundle: Bundle) -> int:
+    return -(-bundle.frame_bytes // design.frame_beat_bytes)
+
+
+def _fold(design: Design, bundle: Bundle, bundle_dir: Path, models: Sequence[Model]) -> Plan:
+    """Fold all stages together, and set it."""
+    if design.folding is not None:
+        path = Path(design.folding)
+        return read_plan(models, read_folding(path), source=str(path))
+    request = request_of(
+        design,
+        part=PARTS[design.board],
+        reach=reach(bundle, bundle_dir, escalation_rate=design.escalation_rate),
+        frame_beats=_frame_beats(design, bundle),
+    )
+    around = Surroundings(design, bundle, models)
+    return solve_plan(models, request, around=around.least(), surroundings=around.now)
 
 
 def _copy_bundle(bundle: Bundle, source: Path, target: Path) -> None:
@@ -113,22 +151,19 @@ def _copy_bundle(bundle: Bundle, source: Path, target: Path) -> None:
 
 
 def _compose(
-    design: Design, bundle: Bundle, bundle_dir: Path, stages: Sequence[Stage], folder: Path
+    design: Design, bundle: Bundle, stages: Sequence[Stage], folder: Path, *, build_id: int
 ) -> Accelerator:
     """Add controller and top to ``folder`` and describe the whole."""
     hardware = tuple(stage.hardware for stage in stages)
-    retention = _retention(design, hardware)
+    retention = retention_of(design, hardware)
     parameters = AcceleratorParameters(
-        stages=tuple(
-            StagePorts(stage.top, stage.in_bytes, stage.score_bits, stage.score_lanes)
-            for stage in hardware
-        ),
+        stages=ports_of(hardware),
         classes=len(bundle.classes),
         frame_bytes=bundle.frame_bytes,
         frame_beat_bytes=design.frame_beat_bytes,
         retention_frames=retention,
         threshold_int=bundle.policy.threshold_int,
-        build_id=_build_id(bundle_dir, design),
+        build_id=build_id,
     )
     sources = list(dict.fromkeys(source for stage in stages for source in stage.sources))
     packages = [source for source in sources if source.endswith("_pkg.sv")]
@@ -170,25 +205,12 @@ def _compose(
     return accelerator
 
 
-def _retention(design: Design, stages: Sequence[StageHardware]) -> tuple[int, ...]:
-    """Return the frames that the retention buffer of each decision holds."""
-    if design.retention_frames != "auto":
-        return (design.retention_frames,) * (len(stages) - 1)
-    return tuple(
-        depth(
-            latency_cycles=stage.latency_estimate_cycles,
-            ii_cycles=stage.ii_bound_cycles,
-            next_ii_cycles=following.ii_bound_cycles,
-            escalation_rate=design.escalation_rate,
-        )
-        for stage, following in pairwise(stages)
-    )
-
-
-def _build_id(bundle_dir: Path, design: Design) -> int:
-    """Return 32 bits that name this bundle and design, for the driver to compare."""
+def _build_id(bundle_dir: Path, design: Design, folding: str) -> int:
+    """Return 32 bits that name this bundle, design and folding, for the driver to compare."""
     digest = hashlib.sha256((bundle_dir / BUNDLE_FILE).read_bytes())
-    digest.update(design.model_dump_json().encode())
+    # What a folding file says counts, not where it lies.
+    digest.update(design.model_dump_json(exclude={"folding"}).encode())
+    digest.update(folding.encode())
     return int.from_bytes(digest.digest()[:4], "big")
 
 

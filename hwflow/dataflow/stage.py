@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from hwflow.config.accelerator import StageHardware
-from hwflow.cost.resources import Resources
-from hwflow.dataflow import backend, units
+from hwflow.config.design import Fill
+from hwflow.dataflow import backend
 from hwflow.dataflow.describe import describe
 from hwflow.dataflow.finn import Finn
-from hwflow.dataflow.folding import fold, fold_within
+from hwflow.dataflow.folding import Goal, Plan, Request, solve_plan
+from hwflow.dataflow.folding.plan import WHOLE_PART
 from hwflow.dataflow.network_file import NETWORK_FILE, save_network
-from hwflow.dataflow.parts import resources_of
 from hwflow.dataflow.stitch import stitch
 from hwflow.dataflow.streams import connect
 from hwflow.lower.network import Network
@@ -24,63 +24,40 @@ Model = Any
 GRAPHS = "graphs"
 # The last graph before code generation: what is built, and what ``verify_graph`` executes.
 HARDWARE_GRAPH = "hardware.onnx"
-# How much of the part the automatic target may fill by estimate: routing wants room, and the
-# estimate is rough. DSPs are counted exactly.
-LUT_SHARE, DSP_SHARE = 0.6, 0.9
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """What the steps of one stage need: its module ``name``, target, part and clock.
+    """What the steps of one stage need: its module ``name``, part, clock and targets.
 
+    ``target_ii_cycles`` and ``fill`` (shares of the part) are for a stage that is built alone.
     ``frame_beats``: clocks that a frame takes to arrive.
-    ``share``: of the part that this stage may use; the stages of a cascade divide it.
     """
 
     name: str
     part: str
     clk_period_ns: float
-    target_ii_cycles: int | Literal["auto"]
-    share: float = 1.0
+    target_ii_cycles: int | Literal["auto"] = "auto"
+    fill: Fill | None = None
     frame_beats: int = 1
 
-    @property
-    def limit(self) -> Resources:
-        """What this stage may use of the part."""
-        part = resources_of(self.part)
-        return Resources(
-            lut=LUT_SHARE * self.share * part.lut,
-            dsp=DSP_SHARE * self.share * part.dsp,
-            bram36=self.share * part.bram36,
+    def request(self) -> Request:
+        """Return what the stage is folded for where it is built alone."""
+        auto = self.target_ii_cycles == "auto"
+        goal = Goal(
+            share=(Fraction(1),),
+            fixed=(None,),
+            ii_cycles=None if self.target_ii_cycles == "auto" else self.target_ii_cycles,
+            least=self.frame_beats,
         )
+        return Request(goal, self.part, self.fill or (Fill() if auto else WHOLE_PART))
 
 
-Step = Callable[[Model, StageConfig], Model]
-
-
-def _fold(model: Model, config: StageConfig) -> Model:
-    if config.target_ii_cycles == "auto":
-        return fold_within(model, config.limit, least=config.frame_beats)
-    return fold(model, config.target_ii_cycles)
-
-
-def _choose_units(model: Model, config: StageConfig) -> Model:
-    return units.place(model, units.choose(model, int(config.limit.dsp)))
-
-
-def _connect(model: Model, config: StageConfig) -> Model:
-    model = connect(model)
-    for node in model.graph.node:
-        node.name = f"{config.name}_{node.name}"
-    return model
-
-
-STEPS: tuple[tuple[str, Step], ...] = (
-    ("folded.onnx", _fold),
-    ("units.onnx", _choose_units),
-    (HARDWARE_GRAPH, _connect),
-)
 LAYERS_GRAPH = "layers.onnx"
+FOLDED_GRAPH = "folded.onnx"
+UNITS_GRAPH = "units.onnx"
+# In order.
+STEPS = (LAYERS_GRAPH, FOLDED_GRAPH, UNITS_GRAPH, HARDWARE_GRAPH)
 
 
 @dataclass(frozen=True)
@@ -91,35 +68,63 @@ class Stage:
     sources: tuple[str, ...]
 
 
-def convert(network: Network, config: StageConfig, graphs: Path) -> Model:
-    """Return the hardware graph of ``network``, saving the graph after each step in ``graphs``.
+def to_layers(network: Network, graphs: Path) -> Model:
+    """Return the unfolded hardware graph of ``network``, saving both in ``graphs``.
 
-    Must run inside ``hwflow.dataflow.finn.session``.
+    Must run inside ``hwflow.dataflow.finn.session``, as what follows.
 
     Raises:
         UnsupportedModelError: naming the node that has no exact RTL.
-        ConfigError: the folding target cannot be met.
     """
     graphs.mkdir(parents=True, exist_ok=True)
     save_network(network, graphs / NETWORK_FILE)
     model = backend.to_hardware(network)
     model.save(str(graphs / LAYERS_GRAPH))
-    for file, step in STEPS:
-        model = step(model, config)
-        model.save(str(graphs / file))
     return model
 
 
-def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn) -> Stage:
-    """Build the stage of ``network`` into ``folder`` (graphs, RTL) and describe it.
+def connected(model: Model, plan: Plan, stage: int, *, name: str, graphs: Path) -> Model:
+    """Return the hardware graph of stage ``stage`` of ``plan``, whose folding ``model`` has.
+
+    The stage's nodes get its ``name`` in front; the graph after each step is saved in ``graphs``.
+    """
+    model.save(str(graphs / FOLDED_GRAPH))
+    model = plan.place_units(stage, model)
+    model.save(str(graphs / UNITS_GRAPH))
+    model = connect(model)
+    for node in model.graph.node:
+        node.name = f"{name}_{node.name}"
+    model.save(str(graphs / HARDWARE_GRAPH))
+    return model
+
+
+def convert(network: Network, config: StageConfig, graphs: Path) -> Model:
+    """Return the hardware graph of ``network`` alone, saving each step's graph in ``graphs``.
 
     Raises:
-        UnsupportedModelError, ConfigError: as ``convert``.
+        UnsupportedModelError: naming the node that has no exact RTL.
+        ConfigError: the folding target cannot be met.
     """
+    model = to_layers(network, graphs)
+    plan = solve_plan([model], config.request())
+    return connected(model, plan, 0, name=config.name, graphs=graphs)
+
+
+def generate(model: Model, config: StageConfig, folder: Path, finn: Finn) -> Stage:
+    """Write the RTL of the hardware graph ``model`` into ``folder`` and describe it."""
     from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 
-    model = convert(network, config, folder / GRAPHS / config.name)
     hardware = describe(model, config.name, frame_beats=config.frame_beats)
     # Applied without ``transform``, which copies the model and sorts its nodes anew.
     model, _ = PrepareIP(config.part, config.clk_period_ns).apply(model)
     return Stage(hardware, stitch(model, config.name, folder, finn.rtllib))
+
+
+def build_stage(network: Network, config: StageConfig, folder: Path, finn: Finn) -> Stage:
+    """Build ``network`` alone into ``folder`` (graphs, RTL) and describe it.
+
+    Raises:
+        UnsupportedModelError, ConfigError: as ``convert``.
+    """
+    model = convert(network, config, folder / GRAPHS / config.name)
+    return generate(model, config, folder, finn)

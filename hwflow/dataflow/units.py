@@ -1,8 +1,6 @@
-"""Which multiplying layers go on DSPs: those where a DSP saves the most LUTs, while some are left.
+"""Units that multiply on DSPs: where they can stand, and how a layer moves to one.
 
-Weights of a few bits are cheapest in LUTs; 8 × 8 bits are worth a DSP. FINN's matrix unit packs
-two to four products into one DSP and is preferred where it takes the types; other layers may use
-one DSP per product.
+FINN's matrix unit packs two to four products into one DSP; ours take one DSP per product.
 """
 
 from __future__ import annotations
@@ -12,28 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from hwflow.cost.luts import lut_lane_cost
-
 Model = Any
 Node = Any
 
 # FINN's _mvu_rtl_possible and get_dsp_datapath_limits, for DSP48E1; accumulators beyond 24 bits
 # would not be exact in FINN's own execution in float32.
 MAX_ACTIVATION_BITS, MAX_WEIGHT_BITS, MAX_ACCUMULATOR_BITS = 18, 25, 24
-# LUTs around one DSP of FINN's unit (yosys, 4 and 8 bits: 682 / 8 and 988 / 16), and around one
-# DSP of our own units, whose sum tree and accumulators are counted elsewhere.
-FINN_DSP_LUTS = 64.0
-OWN_DSP_LUTS = 8.0
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A layer's move to DSPs: ``dsps`` of them save ``luts`` LUTs; ``finn``: in FINN's unit."""
+    """A layer's move to DSPs: in FINN's unit, or in our own."""
 
     node: str
     finn: bool
-    dsps: int
-    luts: float
 
 
 def bits_of(datatype: str) -> int:
@@ -43,43 +33,10 @@ def bits_of(datatype: str) -> int:
     return int(DataType[datatype].bitwidth())
 
 
-def choose(model: Model, dsps: int) -> tuple[Placement, ...]:
-    """Return the moves that save the most LUTs with at most ``dsps`` DSPs, for a folded ``model``.
-
-    Greedy by LUTs saved per DSP.
-    """
-    from qonnx.custom_op.registry import getCustomOp
-
-    options = []
-    for node in model.graph.node:
-        if node.op_type in {"HwfMVAU_rtl", "HwfVVAU_rtl"}:
-            option = _option(model, node, getCustomOp(node))
-            if option is not None and option.luts > 0:
-                options.append(option)
-    options.sort(key=lambda option: (-option.luts / option.dsps, option.node))
-    chosen = []
-    for option in options:
-        if option.dsps <= dsps:
-            dsps -= option.dsps
-            chosen.append(option)
-    return tuple(chosen)
-
-
-def _option(model: Model, node: Node, operator: Any) -> Placement | None:
-    pe, simd = operator.get_nodeattr("PE"), operator.get_nodeattr("SIMD")
-    weight = operator.get_nodeattr("weightDataType")
-    act_bits = bits_of(operator.get_nodeattr("inputDataType"))
-    in_luts = pe * simd * lut_lane_cost(bits_of(weight), act_bits)
-    bits = finn_weight_bits(model.get_initializer(node.input[1]))
-    if node.op_type == "HwfMVAU_rtl" and finn_takes(operator, bits):
-        # mvu.sv: products of the narrowest lane, side by side in the 25-bit port.
-        packed = 1 + (MAX_WEIGHT_BITS - bits) // (bits + act_bits - 1)
-        count = -(-pe // packed) * simd
-        return Placement(node.name, finn=True, dsps=count, luts=in_luts - FINN_DSP_LUTS * count)
-    if act_bits == 1 or bits_of(weight) == 1:
-        return None  # an addition, not a product
-    count = pe * simd
-    return Placement(node.name, finn=False, dsps=count, luts=in_luts - OWN_DSP_LUTS * count)
+def multiplies(operator: Any) -> bool:
+    """Whether a lane of ``operator`` multiplies; with ±1 or one bit on a side it only adds."""
+    kinds = operator.get_nodeattr("inputDataType"), operator.get_nodeattr("weightDataType")
+    return all(bits_of(kind) > 1 for kind in kinds)
 
 
 def finn_takes(operator: Any, weight_bits: int) -> bool:

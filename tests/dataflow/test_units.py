@@ -1,4 +1,4 @@
-"""DSPs go where they save the most LUTs, and no further than there are any."""
+"""Layers on DSPs compute what they did, and FINN's unit stands only where it is exact."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pytest
 
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import to_hardware
-from hwflow.dataflow.folding import fold
-from hwflow.dataflow.units import choose, finn_takes, finn_weight_bits, place
+from hwflow.dataflow.units import Placement, finn_takes, finn_weight_bits, multiplies, place
 from hwflow.dataflow.verify import execute
 from hwflow.lower.evaluate import apply, evaluate
 
-from .integer_nets import NETWORKS, Builder, random_frames
+from .integer_nets import Builder, random_frames
 
 pytestmark = pytest.mark.finn
 
@@ -33,23 +32,20 @@ def mixed():
     return b.network(b.scores(x, 5))
 
 
-def test_wide_products_go_on_dsps_and_narrow_ones_stay():
+@pytest.mark.parametrize("finn_unit", [False, True])
+def test_a_layer_on_dsps_computes_the_same(finn_unit):
     network = mixed()
-    model = fold(to_hardware(network), 1500)
-    placed = place(model, choose(model, 200))
-    kinds = [node.op_type for node in placed.graph.node if "MVAU" in node.op_type]
-    assert kinds == ["MVAU_rtl", "HwfMVAU_rtl", "HwfMVAU_rtl"]
+    model = to_hardware(network)
+    from qonnx.custom_op.registry import getCustomOp
+
+    matrices = [node for node in model.graph.node if node.op_type == "HwfMVAU_rtl"]
+    # A product of ±1 with anything is an addition.
+    assert [multiplies(getCustomOp(node)) for node in matrices] == [True, True, False]
+    place(model, tuple(Placement(node.name, finn_unit) for node in matrices[:2]))
+    kinds = [node.op_type for node in model.graph.node if "MVAU" in node.op_type]
+    assert kinds == [*(["MVAU_rtl" if finn_unit else "HwfMVAU_rtl"] * 2), "HwfMVAU_rtl"]
     frames = random_frames(network, 4)
-    np.testing.assert_array_equal(execute(placed, frames), evaluate(network, frames))
-
-
-@pytest.mark.parametrize("dsps", [0, 1, 5, 20, 1000])
-def test_never_more_dsps_than_there_are(dsps):
-    model = fold(to_hardware(NETWORKS["wide"]()), 300)
-    chosen = choose(model, dsps)
-    assert sum(placement.dsps for placement in chosen) <= dsps
-    assert all(placement.luts > 0 for placement in chosen)
-    assert bool(chosen) == (dsps > 0)
+    np.testing.assert_array_equal(execute(model, frames), evaluate(network, frames))
 
 
 def test_lowest_code_gets_a_bit_more():
@@ -69,7 +65,7 @@ def test_finn_unit_is_left_where_one_product_outgrows_the_accumulators():
     b.layers[-1] = dataclasses.replace(b.layers[-1], weights=weights, output=out)
     b.tensors[layer], b.values[layer] = out, apply(b.layers[-1], b.values)
     network = b.network(b.scores(b.threshold(layer, 2), 3, bits=4))
-    model = fold(to_hardware(network), 100)
+    model = to_hardware(network)
     from qonnx.custom_op.registry import getCustomOp
 
     unit = next(n for n in model.graph.node if n.op_type == "HwfMVAU_rtl")

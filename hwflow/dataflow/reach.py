@@ -1,0 +1,49 @@
+"""Which part of the frames each stage of a cascade must keep up with."""
+
+from __future__ import annotations
+
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+
+from hwflow.cascade.decision import run_cascade
+from hwflow.config.bundle import GOLDEN_FILE, Bundle
+
+# Where only an expected rate is known: stages keep up with as many times more frames.
+ESCALATION_MARGIN = 1.25
+# Two-sided 95 %: the normal quantile at 0.975.
+Z95 = 1.959964
+
+
+def wilson_upper(count: int, n: int) -> float:
+    """Return the upper end of the 95 % interval of a rate of which ``count`` in ``n`` are seen.
+
+    Wilson, J. Am. Stat. Assoc. 22 (1927), the score interval.
+    """
+    rate, z2 = count / n, Z95**2
+    spread = Z95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    return min(1.0, (rate + z2 / (2 * n) + spread) / (1 + z2 / n))
+
+
+def reach(bundle: Bundle, folder: Path, *, escalation_rate: float) -> tuple[float, ...]:
+    """Return the part of the frames that reaches each stage, at its likely most; 1 for the first.
+
+    Where the bundle in ``folder`` holds the scores on its calibration split, what the thresholds
+    do there is counted, and the upper end of its 95 % interval taken; the frames that count there
+    as independent are the calibration's own, not their translations. Otherwise
+    ``escalation_rate``, of each stage, times ``ESCALATION_MARGIN``.
+    """
+    stages = len(bundle.stages)
+    calibration = bundle.policy.calibration
+    with np.load(folder / GOLDEN_FILE) as golden:
+        names = [f"validation_scores_{stage}" for stage in range(stages)]
+        known = calibration is not None and all(name in golden for name in names)
+        scores = [golden[name] for name in names] if known else []
+    if calibration is None or not scores:
+        rate = min(1.0, ESCALATION_MARGIN * escalation_rate)
+        return tuple(rate**stage for stage in range(stages))
+    exits = run_cascade(scores, bundle.policy.threshold_int).exit_stage
+    seen = [float(np.mean(exits >= stage)) for stage in range(stages)]
+    n = calibration.n
+    return (1.0, *(wilson_upper(round(rate * n), n) for rate in seen[1:]))
