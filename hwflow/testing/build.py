@@ -15,6 +15,7 @@ from typing import Any
 
 from hwflow.cache import cache_dir
 from hwflow.cli import jobs
+from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.config import manifest
 from hwflow.config.accelerator import DESIGN_FILE
@@ -61,7 +62,7 @@ def open_accelerator(
             raise ConfigError(f"{path}: is an accelerator already; it takes no build options")
         with _alone(hashlib.sha256(str(path).encode()).hexdigest()[:40]):
             return RtlAccelerator(path, from_cache=True, images=images, seed=seed)
-    given = _options(options)
+    given, folding = _options(options)
     bundle_dir = None if bundle is None else Path(bundle).absolute()
     if (path / BUNDLE_FILE).is_file():
         if bundle_dir is not None:
@@ -74,6 +75,7 @@ def open_accelerator(
             f"{path}: expected model.onnx, design.yaml, or the folder of a bundle or accelerator, "
             f"found {'none of them in it' if path.is_dir() else 'nothing there'}"
         )
+    design = folding.applied(design)
     if bundle_dir is not None:
         load_bundle(bundle_dir)  # a damaged bundle is named before anything starts
         if frames is not None:
@@ -86,26 +88,35 @@ def open_accelerator(
         return RtlAccelerator(folder, from_cache=from_cache, images=images, seed=seed)
 
 
-def _options(given: Mapping[str, Any]) -> ModelOptions:
-    known = [field.name for field in dataclasses.fields(ModelOptions)]
+def _options(given: Mapping[str, Any]) -> tuple[ModelOptions, FoldingOptions]:
+    model, folding = (
+        [field.name for field in dataclasses.fields(options)]
+        for options in (ModelOptions, FoldingOptions)
+    )
     for name in given:
-        if name not in known:
-            raise ConfigError(f"{name}: no build option; there are {', '.join(known)}")
-    return ModelOptions(**given)
+        if name not in {*model, *folding}:
+            known = ", ".join((*model, *folding))
+            raise ConfigError(f"{name}: no build option; there are {known}")
+    told = dict(given)
+    if told.get("folding") is not None:
+        told["folding"] = Path(told["folding"])
+    return (
+        ModelOptions(**{name: told[name] for name in told if name in model}),
+        FoldingOptions(**{name: told[name] for name in told if name in folding}),
+    )
 
 
 def _design_of(bundle: Path, options: ModelOptions, overrides: Sequence[str]) -> Design:
-    """Return the design that builds ``bundle`` with nothing but a board and a target said."""
+    """Return the design that builds ``bundle`` with nothing but a board said."""
     content = load_bundle(bundle)
-    dataclasses.replace(options, board=None, target_ii=None).refuse_with(f"the bundle {bundle}")
+    dataclasses.replace(options, board=None).refuse_with(f"the bundle {bundle}")
     if options.board is None:
         raise ConfigError(f'{bundle}: a bundle needs a board to build for: add board="pynq-z2"')
-    stage = {} if options.target_ii is None else {"target_ii_cycles": options.target_ii}
     told: dict[str, Any] = {
         "schema_version": 1,
         "name": content.name,
         "board": options.board,
-        "stages": [stage for _ in content.stages],
+        "stages": [{} for _ in content.stages],
     }
     for assignment in overrides:
         set_value(told, assignment)
@@ -142,6 +153,8 @@ def _key(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> str
         told["model"].pop("path", None)
     else:
         inputs = {"bundle": bundle_dir}
+    if design.folding is not None:
+        inputs["folding"] = Path(told.pop("folding"))
     tools = sorted({*jobs.TOOLS["bundle"], *jobs.TOOLS["build"]})
     everything = {
         "design": told,
