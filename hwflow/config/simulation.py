@@ -11,6 +11,7 @@ from hwflow.config.bundle import Accuracy, Link
 
 SIMULATION_FILE = "simulation.json"
 RESULTS_FILE = "results.npz"
+VOLUME_FILE = "volume.json"
 
 
 class StageTiming(StrictModel):
@@ -71,4 +72,48 @@ class Simulation(StrictModel):
     stages: tuple[StageTiming, ...]
     cascade: CascadeRun
     pauses: PauseSettings
+    exactness: tuple[Link, ...]
+
+
+class Latency(StrictModel):
+    """Cycles from a frame's first beat to its result, over all frames of a run."""
+
+    min: int
+    median: float
+    max: int
+
+
+class VolumeRun(StrictModel):
+    """``volume.json``: many frames through the RTL at the calibrated thresholds, all of them exact.
+
+    ``frames``: in words, where they come from. The run is cut into segments of
+    ``segment_frames``, simulated one by one from reset with ``overlap_frames`` more on either side,
+    so that pipelines are full; how many processes share them changes nothing. Cycle stamps of a
+    segment are shifted so that its first frame goes in when it did in the segment before.
+    ``seams``: places where two segments meet; ``unsteady_seams``: those where the two runs
+    disagree by a cycle or more about the frames beside, so that a longer overlap would have been
+    needed for the stamps of one unbroken run.
+
+    ``results.npz`` beside it holds ``prediction``, ``exit_stage``, ``margin``, ``in_cycle`` (first
+    beat) and ``out_cycle`` (result), each (N,) int64. ``accuracy``: fraction of right labels, where
+    every frame has one; ``cycles``: from the first beat to the last result.
+    """
+
+    schema_version: Literal[1]
+    accelerator: str
+    simulator: str
+    n: int
+    golden: int
+    frames: str
+    seed: int
+    segment_frames: int
+    overlap_frames: int
+    seams: int
+    unsteady_seams: int
+    threshold_int: tuple[int, ...]
+    exit_rate: tuple[float, ...]
+    accuracy: float | None
+    ii_cycles: float
+    latency_cycles: Latency
+    cycles: int
     exactness: tuple[Link, ...]

@@ -72,22 +72,25 @@ def check_run(
 ) -> tuple[Link, ...]:
     """Compare a run's results, and the scores of each stage for the frames that reached it.
 
-    ``expected`` is about the run's frames from number ``skip`` on, which messages count from
-    ``first``. ``origin``: what the expected scores are called; ``how``: what is said of the run.
+    ``expected`` is about some of the run's frames, from number ``skip`` on, which messages count
+    from ``first``. ``origin``: what the expected scores are called; ``how``: what is said of the
+    run.
 
     Raises:
         VerificationError: naming the link and the first frame that differs.
     """
+    count = len(expected.results.label)
 
     def scores(k: int) -> Link:
         # Each stage serves its frames in the order in which they came.
         reached = np.flatnonzero(got.exit_stage >= k)
-        wanted = reached[reached >= skip] - skip
+        asked = (reached >= skip) & (reached < skip + count)
+        frames = reached[asked] - skip
         return compare(
             f"{origin} ↔ stage {k} RTL, scores{how}",
-            expected=expected.scores[k][wanted],
-            got=got.scores[k][len(reached) - len(wanted) :],
-            frames=first + wanted,
+            expected=expected.scores[k][frames],
+            got=got.scores[k][np.flatnonzero(asked)],
+            frames=first + frames,
         )
 
     model = expected.results
@@ -98,8 +101,8 @@ def check_run(
     results = compare(
         f"numpy controller ↔ cascade RTL{how}",
         expected=np.stack([model.label, model.exit_stage, model.margin, model.flags], axis=1),
-        got=np.stack(fields, axis=1)[skip:],
+        got=np.stack(fields, axis=1)[skip : skip + count],
         labels=RESULT_LABELS,
-        frames=first + np.arange(len(model.label)),
+        frames=first + np.arange(count),
     )
     return (front, results, *(scores(k) for k in range(1, len(expected.scores))))

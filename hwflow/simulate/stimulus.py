@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwflow.errors import ConfigError
-from hwflow.lower.frames import read_frames
 
 Bytes = NDArray[np.uint8]
 
@@ -63,16 +61,6 @@ class Stimulus:
     def _variation(self, index: int) -> Bytes:
         random = np.random.default_rng((self.seed, index))
         return _vary(self.golden[index % len(self.golden)], random, self.signed)
-
-
-def read_extra(path: Path, shape: tuple[int, int, int]) -> Bytes:
-    """Return the frames of a user's file; see ``lower.frames.read_frames``.
-
-    Raises:
-        ConfigError: it does not hold frames of ``shape``.
-    """
-    frames, _ = read_frames(path, shape)
-    return frames
 
 
 def check_count(stimulus: Stimulus, images: int) -> None:
