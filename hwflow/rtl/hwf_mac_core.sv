@@ -155,6 +155,7 @@ module hwf_mac_core #(
   end else begin : gen_row
     assign init_row = '0;
   end
+  (* keep_hierarchy *)  // see hwf_weight_rom
   hwf_weight_rom #(
       .Depth     (INIT_DEPTH),
       .Width     (PE * AccBits),

@@ -56,6 +56,7 @@ module hwf_vvau #(
     logic [FOLD_BITS-1:0] fold;
     logic weight_en;
     logic [PE*WeightBits*SIMD-1:0] weight;
+    (* keep_hierarchy *)  // see hwf_weight_rom
     hwf_weight_rom #(
         .Depth   (FOLDS),
         .Width   (PE * WeightBits * SIMD),

@@ -55,6 +55,7 @@ module hwf_xnor_mvau #(
     logic [FOLD_BITS-1:0] fold;
     logic weight_en;
     logic [PE*SIMD-1:0] weight;
+    (* keep_hierarchy *)  // see hwf_weight_rom
     hwf_weight_rom #(
         .Depth   (FOLDS),
         .Width   (PE * SIMD),
