@@ -49,6 +49,23 @@ end else begin : genRam
 """
 _LINE_BUFFER_END = "endmodule : swg_ram_buffer\n"
 
+_RECOVERY_WATCH = """\
+	if(1) begin : blkRecoveryWatch
+		logic  Dirty = 1;
+		initial begin
+			#100ns;
+			Dirty <= 0;
+		end
+
+		always_ff @(posedge clk) begin
+			assert(!Dirty || rst || !en || zero) else begin
+				$warning("%m: Feeding input during DSP startup recovery. Expect functional errors.");
+			end
+		end
+	end : blkRecoveryWatch
+"""
+_DIRECTIVE = "IEEE 1800 forbids directives in modules, and yosys' slang reader refuses them"
+
 EDITS: tuple[Edit, ...] = (
     Edit(
         "mvu/add_multi.sv",
@@ -82,6 +99,27 @@ EDITS: tuple[Edit, ...] = (
         _LINE_BUFFER_END,
         "end\n" + _LINE_BUFFER_END,
         "the end of the new branch",
+    ),
+    Edit("fifo/hdl/fifo.sv", ");\n`default_nettype none\n", ");\n", _DIRECTIVE),
+    Edit(
+        "fifo/hdl/fifo.sv",
+        "`default_nettype wire\nendmodule : fifo",
+        "endmodule : fifo",
+        _DIRECTIVE,
+    ),
+    Edit("dwc/hdl/vpc.sv", ");\n`default_nettype none\n", ");\n", _DIRECTIVE),
+    Edit("dwc/hdl/vpc.sv", "`default_nettype wire\nendmodule : vpc", "endmodule : vpc", _DIRECTIVE),
+    Edit(
+        "thresholding/hdl/thresholding.sv",
+        "p.ptr[M-1:SN+1] <",
+        "(p.ptr[M-1:0] >> (SN+1)) <",
+        "in the first stage the slice is reversed, and yosys' slang reader refuses it",
+    ),
+    Edit(
+        "mvu/mvu.sv",
+        _RECOVERY_WATCH,
+        "",
+        "a check for simulation alone, with a delay, which yosys' slang reader refuses",
     ),
 )
 
