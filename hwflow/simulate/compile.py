@@ -14,7 +14,7 @@ from pathlib import Path
 import jinja2
 
 from hwflow.errors import ConfigError, ToolFailedError
-from hwflow.simulate.cache import cache_dir
+from hwflow.cache import cache_dir
 from hwflow.simulate.toolchain import Verilator, find_verilator
 
 PREFIX = "Vhwf"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hwflow.errors import ConfigError, ToolNotFoundError
 from hwflow.simulate import objcache
-from hwflow.simulate.cache import cache_dir
+from hwflow.cache import cache_dir
 
 # Debian's package of each tool that Verilator's makefile calls.
 BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}

@@ -7,7 +7,7 @@ import pytest
 
 from hwflow.errors import ConfigError, ToolNotFoundError
 from hwflow.simulate import objcache
-from hwflow.simulate.cache import cache_dir
+from hwflow.cache import cache_dir
 from hwflow.simulate.toolchain import find_verilator
 
 

@@ -1,4 +1,4 @@
-"""The user's cache folder: compiled simulations and Verilator's runtime objects."""
+"""The user's cache folder: compiled simulations, Verilator's runtime objects, synthesis results."""
 
 from __future__ import annotations
 
