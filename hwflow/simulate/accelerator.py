@@ -160,41 +160,74 @@ class AcceleratorModel:
         thresholds: Sequence[int] | None = None,
         force: int | None = None,
         pauses: Pauses = NO_PAUSES,
-        trace: Path | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> SimResult:
         """Reset, send ``frames`` (N, H, W, C) back to back and return every result.
 
         ``thresholds``: one per decision; None leaves those the accelerator was built with.
-        ``force``: every frame exits at this stage. ``trace``: write a VCD there (the model must
-        have been made for it). ``progress`` is told how many results have come out.
+        ``force``: every frame exits at this stage. ``progress`` is told how many results have come
+        out.
 
         Raises:
             VerificationError: a frame never came out, came out twice, or the result stream broke
                 the handshake; names frame and cycle.
         """
+        self._start(frames, thresholds=thresholds or (), force=force, pauses=pauses)
+        patience = patience_cycles(self.design)
+        for target in range(FRAMES_PER_CALL, len(frames) + FRAMES_PER_CALL, FRAMES_PER_CALL):
+            status = self.simulation.run(min(target, len(frames)), patience=patience)
+            if status != 0:
+                raise self._broken(status, len(frames))
+            progress(min(target, len(frames)))
+        return self._collect(len(frames))
+
+    def record(self, frames: NDArray[np.uint8], span: range, path: Path) -> range:
+        """Send ``frames`` (N, H, W, C) back to back and write some of it to ``path`` as a VCD.
+
+        From the first beat of the first frame in ``span`` until each of them has its result; the
+        model must have been made with ``trace``. Returns the cycles written; the VCD's time is two
+        units per cycle.
+
+        Raises:
+            VerificationError: as ``run``.
+        """
+        simulation, patience = self.simulation, patience_cycles(self.design)
+        self._start(frames)
+        beats = -(-self.design.frame_bytes // self.design.frame_beat_bytes)
+        status = simulation.run(0, inputs=span.start * beats, patience=patience)
+        first = simulation.cycle
+        simulation.trace(path)
+        try:
+            results = 0
+            while status == 0 and not self._finished(span):
+                results += 1
+                status = simulation.run(results, patience=patience)
+        finally:
+            simulation.trace(None)
+        if status != 0:
+            raise self._broken(status, len(frames))
+        return range(first, simulation.cycle)
+
+    def _finished(self, span: range) -> bool:
+        return set(span) <= set(simulated_ids(self.simulation.recording(OUTPUT)).tolist())
+
+    def _start(
+        self,
+        frames: NDArray[np.uint8],
+        *,
+        thresholds: Sequence[int] = (),
+        force: int | None = None,
+        pauses: Pauses = NO_PAUSES,
+    ) -> None:
+        """Reset, set the registers and queue ``frames``."""
         simulation = self.simulation
         simulation.pauses(NO_PAUSES)
         simulation.reset()
-        for k, value in enumerate(thresholds or ()):
+        for k, value in enumerate(thresholds):
             self.write(f"threshold_{k}", value)
         self.write("control", 1 if force is None else 1 | 1 << 2 | force << 4)
         simulation.pauses(pauses)
         simulation.load(*to_beats(frames, self.design.frame_beat_bytes))
-        if trace is not None:
-            simulation.trace(trace)
-        status = 0
-        patience = patience_cycles(self.design)
-        for target in range(FRAMES_PER_CALL, len(frames) + FRAMES_PER_CALL, FRAMES_PER_CALL):
-            status = simulation.run(min(target, len(frames)), patience=patience)
-            if status != 0:
-                break
-            progress(min(target, len(frames)))
-        if trace is not None:
-            simulation.trace(None)
-        if status != 0:
-            raise self._broken(status, len(frames))
-        return self._collect(len(frames))
 
     def _broken(self, status: int, count: int) -> VerificationError:
         seen = simulated_ids(self.simulation.recording(OUTPUT))

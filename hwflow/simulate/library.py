@@ -119,13 +119,13 @@ class Simulation:
         idle, stall = (min(int(p * 2**32), 2**32 - 1) for p in (pauses.idle, pauses.stall))
         self._dll.hwf_pauses(self._handle, idle, stall, pauses.longest, pauses.seed)
 
-    def run(self, outputs: int, *, patience: int) -> int:
-        """Run until ``outputs`` beats have come out since the reset.
+    def run(self, outputs: int, *, patience: int, inputs: int = 0) -> int:
+        """Run until ``inputs`` beats went in and ``outputs`` came out since the reset.
 
         Returns 0, or STALLED when nothing moved for ``patience`` cycles, or PROTOCOL_BROKEN when
         the output changed or vanished before it was taken.
         """
-        return self._check(self._dll.hwf_run(self._handle, outputs, patience))
+        return self._check(self._dll.hwf_run(self._handle, inputs, outputs, patience))
 
     def idle(self, cycles: int) -> None:
         """Let ``cycles`` clock cycles pass."""
@@ -214,7 +214,7 @@ def _bind(dll: ctypes.CDLL, ports: Ports) -> ctypes.CDLL:
         "hwf_reset": (ctypes.c_int, [handle, u32]),
         "hwf_load": (ctypes.c_int, [handle, pointer, pointer, u64]),
         "hwf_pauses": (None, [handle, u32, u32, u32, u64]),
-        "hwf_run": (ctypes.c_int, [handle, u64, u64]),
+        "hwf_run": (ctypes.c_int, [handle, u64, u64, u64]),
         "hwf_idle": (ctypes.c_int, [handle, u64]),
         "hwf_cycle": (u64, [handle]),
         "hwf_accepted": (u64, [handle]),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.config.accelerator import Accelerator
+from hwflow.config.bundle import load_bundle
 from hwflow.errors import ConfigError
+from hwflow.lower.frames import read_frames
+from hwflow.simulate.checks import Golden, load_golden
 
 Bytes = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
 
 # A variation moves its golden frame by up to SHIFT rows and columns and changes each value by up
 # to NOISE: near enough to stay on the network's own kind of data, far enough to move margins.
@@ -61,6 +67,26 @@ class Stimulus:
     def _variation(self, index: int) -> Bytes:
         random = np.random.default_rng((self.seed, index))
         return _vary(self.golden[index % len(self.golden)], random, self.signed)
+
+
+def load_stimulus(
+    folder: Path, design: Accelerator, *, extra: Path | None, seed: int
+) -> tuple[Stimulus, Golden, IntArray | None]:
+    """Return the stimulus of the accelerator in ``folder``, its golden part, and known labels.
+
+    ``extra``: a file of frames, as ``lower.frames.read_frames`` reads it. Labels (M,) are those of
+    the first M frames, None if not even golden ones have any.
+
+    Raises:
+        ConfigError: the file does not hold frames of the accelerator's shape.
+    """
+    bundle = load_bundle(folder / design.bundle)
+    golden = load_golden(folder / design.bundle, bundle, limit=None)
+    more, more_labels = (None, None) if extra is None else read_frames(extra, bundle.input.shape)
+    labels = golden.label
+    if labels is not None and more_labels is not None:
+        labels = np.concatenate([labels, more_labels])
+    return Stimulus(golden.frames, more, seed, bundle.input.dtype == "int8"), golden, labels
 
 
 def check_count(stimulus: Stimulus, images: int) -> None:

@@ -14,17 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwflow.config.accelerator import Accelerator
-from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.bundle import Link
 from hwflow.config.simulation import RESULTS_FILE, VOLUME_FILE, Latency, VolumeRun
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
-from hwflow.lower.frames import read_frames
 from hwflow.simulate.accelerator import AcceleratorModel, load_accelerator
-from hwflow.simulate.checks import Golden, load_golden
+from hwflow.simulate.checks import Golden
 from hwflow.simulate.compare import compare
 from hwflow.simulate.reference import Reference, check_run, expect, load_reference
 from hwflow.simulate.shards import Report, run_sharded
-from hwflow.simulate.stimulus import Stimulus, check_count
+from hwflow.simulate.stimulus import Stimulus, check_count, load_stimulus
 from hwflow.simulate.timing import steady_ii
 from hwflow.simulate.toolchain import find_verilator
 
@@ -110,7 +109,7 @@ def simulate_volume(
         ToolNotFoundError: Verilator or a compiler is missing.
     """
     design = load_accelerator(folder)
-    golden, stimulus, labels = _stimulus(folder, design, extra, seed)
+    stimulus, golden, labels = load_stimulus(folder, design, extra=extra, seed=seed)
     images = stimulus.limit if images is None else images
     if images is None or images < 2:
         raise ConfigError("--images: expected at least 2, or a file of frames to count")
@@ -211,25 +210,12 @@ def join(plan: Plan, segments: Sequence[Segment]) -> tuple[dict[str, IntArray], 
     return {name: np.concatenate(values) for name, values in own.items()}, unsteady
 
 
-def _stimulus(
-    folder: Path, design: Accelerator, extra: Path | None, seed: int
-) -> tuple[Golden, Stimulus, IntArray | None]:
-    """Return the golden frames, all frames, and the labels of those that have one."""
-    bundle = load_bundle(folder / design.bundle)
-    golden = load_golden(folder / design.bundle, bundle, limit=None)
-    more, more_labels = (None, None) if extra is None else read_frames(extra, bundle.input.shape)
-    labels = golden.label
-    if labels is not None and more is not None:
-        labels = np.concatenate([labels, more_labels]) if more_labels is not None else labels
-    return golden, Stimulus(golden.frames, more, seed, bundle.input.dtype == "int8"), labels
-
-
 def _worker(
     folder: Path, extra: Path | None, seed: int, plan: Plan
 ) -> Callable[[int, Report], Segment]:
     """Return what simulates the segment that begins at a frame."""
     design = load_accelerator(folder)
-    golden, stimulus, _ = _stimulus(folder, design, extra, seed)
+    stimulus, golden, _ = load_stimulus(folder, design, extra=extra, seed=seed)
     reference = load_reference(folder, design)
     model = AcceleratorModel(folder, random_state=seed)
     return functools.partial(_segment, model, reference, golden, stimulus, plan)
