@@ -90,11 +90,9 @@ def _option(layer: Layer, entry: LayerFolding, where: str) -> int:
     # The first field that no option has together with the fields before it.
     for name in _FIELDS:
         value = getattr(entry, name)
-        legal = list(dict.fromkeys(getattr(fold, name) for fold in matching))
-        if value not in legal:
+        if all(getattr(fold, name) != value for fold in matching):
             raise ConfigError(
-                f"{where}: {name}: expected {_rule(layer, name, matching)}one of "
-                f"{_listed(legal)}, got {value!r}"
+                f"{where}: {name}: expected {_rule(layer, name, matching)}, got {value!r}"
             )
         matching = [fold for fold in matching if getattr(fold, name) == value]
     raise AssertionError(where)
@@ -120,18 +118,20 @@ def _check_fields(layer: Layer, entry: LayerFolding, where: str) -> None:
 
 
 def _rule(layer: Layer, name: str, before: Sequence[Fold]) -> str:
-    """Return why the legal values are what they are, where a rule says it."""
+    """Return the legal values of field ``name`` of the folds ``before``, and why these."""
+    legal = list(dict.fromkeys(getattr(fold, name) for fold in before))
+    if name in {"parallel_window", "unit"}:
+        pe = "" if before[0].pe is None else f"PE {before[0].pe} and "
+        return f"{' or '.join(map(str, legal))} with {pe}SIMD {before[0].simd}"
+    what, size = "the channels", 0
     if has_weights(layer):
         rows, columns = sizes(layer.operator)
         dense = layer.kind != DEPTHWISE
-        if name == "pe":
-            return f"a divisor of {'MH' if dense else 'the channels'} = {rows}, "
         if name == "simd":
-            return f"a divisor of {'MW' if dense else 'the window positions'} = {columns}, "
-        return f"for PE {before[0].pe} and SIMD {before[0].simd}, "
-    if name in {"pe", "simd"}:
-        return f"a divisor of the channels = {channels(layer.operator)}, "
-    return f"for SIMD {before[0].simd}, "
+            what, size = "MW" if dense else "the window's positions", columns
+        else:
+            what, size = "MH" if dense else what, rows
+    return f"a divisor of {what} = {size or channels(layer.operator)}: {_listed(legal)}"
 
 
 def _check_pairs(space: Space, choice: Sequence[int], source: str) -> None:
