@@ -10,13 +10,12 @@ from hwflow.config.accelerator import Estimate, Layer, StageHardware
 from hwflow.cost.resources import Resources
 from hwflow.dataflow.estimate import latency_cycles
 from hwflow.dataflow.resources import converter_resources, fifo_resources, layer_resources
+from hwflow.dataflow.streams import CONVERTER, FIFO
 from hwflow.dataflow.units import bits_of
 from hwflow.errors import UnsupportedModelError
 
 Model = Any
 
-FIFO = "StreamingFIFO_rtl"
-CONVERTER = "StreamingDataWidthConverter_rtl"
 # <layer>_<op>_rtl of a unit, with _in<port>_fifo or _width behind it for what stands before it.
 _NODE_NAME = re.compile(r"(.+?)_[A-Za-z]+_rtl(?:_in\d+_(?:fifo|width))?")
 

@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from hwflow.dataflow.streams import FIFO
 from hwflow.errors import ToolFailedError, UnsupportedModelError
 from hwflow.rtl.template import render_template
 
@@ -29,9 +30,9 @@ KNOWN = frozenset(
         "MVAU_rtl",
         "Thresholding_rtl",
         "StreamingDataWidthConverter_rtl",
-        "StreamingFIFO_rtl",
         "HwfAdd_rtl",
         "HwfDup_rtl",
+        FIFO,
         "HwfMVAU_rtl",
         "HwfPad_rtl",
         "HwfPool_rtl",
@@ -42,8 +43,6 @@ KNOWN = frozenset(
 )
 # MVAU_rtl's own file list leaves its weight memory out.
 MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream.sv", "memstream/hdl/memstream_axi.sv")
-# Simulation-only model of the FIFO that FINN lists beside the real one.
-UNUSED = frozenset({"fifo_gauge.sv"})
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class StreamPort:
 
 @dataclass(frozen=True)
 class _Instance:
+    name: str
     module: str
     op: str
     summary: str
@@ -72,6 +72,16 @@ class _Instance:
     outputs: tuple[int, ...]
     weights: str | None
     weight_bits: int
+    fifo: _Fifo | None
+
+
+@dataclass(frozen=True)
+class _Fifo:
+    """``number``: its place among the stage's FIFOs; ``bits``: those of a word that carry data."""
+
+    number: int
+    bits: int
+    depth: int
 
 
 def stream_ports(model: Model) -> tuple[StreamPort, ...]:
@@ -127,40 +137,57 @@ def stitch(model: Model, name: str, folder: Path, rtllib: Path) -> tuple[str, ..
     from qonnx.custom_op.registry import getCustomOp
 
     (folder / RTL).mkdir(parents=True, exist_ok=True)
-    streams = stream_ports(model)
-    numbers = {stream.tensor: index for index, stream in enumerate(streams)}
     sources: list[str] = []
-    instances = []
     for node in model.graph.node:
         if node.op_type not in KNOWN:
             raise UnsupportedModelError(
                 f"{node.op_type} has no RTL that hwflow can wire up", node=node.name
             )
         operator = getCustomOp(node)
-        instances.append(_instance(node, operator, numbers))
         code = Path(operator.get_nodeattr("code_gen_dir_ipgen"))
         paths = [Path(path) for path in operator.get_rtl_file_list(abspath=True)]
         if node.op_type == "MVAU_rtl":
             paths += [rtllib / part for part in MEMSTREAM]
             paths.append(code / f"{node.name}_memstream_wrapper.v")
         for path in paths:
-            if path.name not in UNUSED:
-                _take(path, folder / RTL, sources)
+            _take(path, folder / RTL, sources)
         _take_memories(node, code, folder / RTL)
-    top = f"{name}.v"
+    return (*_packages_first(sources), write_top(model, name, folder))
+
+
+def write_top(model: Model, name: str, folder: Path) -> str:
+    """Write the module of stage ``name``, which wires its layers up; return its path.
+
+    Everything else of the stage stays as it is when only depths of FIFOs change.
+    """
+    from qonnx.custom_op.registry import getCustomOp
+
+    streams = stream_ports(model)
+    numbers = {stream.tensor: index for index, stream in enumerate(streams)}
+    fifos = {node.name: number for number, node in enumerate(fifo_nodes(model))}
+    top = f"{RTL}/{name}.v"
     text = render_template(
         "stage.v.j2",
         module=name,
-        layers=instances,
+        layers=[
+            _instance(node, getCustomOp(node), numbers, fifos.get(node.name))
+            for node in model.graph.node
+        ],
         streams=[stream.bits for stream in streams],
         source=numbers[model.graph.input[0].name],
         sink=numbers[model.graph.output[0].name],
+        fifos=len(fifos),
     )
-    (folder / RTL / top).write_text(text, encoding="utf-8")
-    return (*_packages_first(sources), f"{RTL}/{top}")
+    (folder / top).write_text(text, encoding="utf-8")
+    return top
 
 
-def _instance(node: Node, operator: Any, numbers: Mapping[str, int]) -> _Instance:
+def fifo_nodes(model: Model) -> tuple[Node, ...]:
+    """Return the FIFOs of the stage ``model`` in the order of their numbers in its Verilog."""
+    return tuple(node for node in model.graph.node if node.op_type == FIFO)
+
+
+def _instance(node: Node, operator: Any, numbers: Mapping[str, int], fifo: int | None) -> _Instance:
     attributes = operator.get_nodeattr_types()
     shown = [
         f"{key} {operator.get_nodeattr(key)}"
@@ -169,6 +196,7 @@ def _instance(node: Node, operator: Any, numbers: Mapping[str, int]) -> _Instanc
     ]
     decoupled = node.op_type == "MVAU_rtl"
     return _Instance(
+        name=node.name,
         module=operator.get_verilog_top_module_name(),
         op=node.op_type,
         summary=", ".join(shown),
@@ -176,6 +204,9 @@ def _instance(node: Node, operator: Any, numbers: Mapping[str, int]) -> _Instanc
         outputs=tuple(numbers[name] for name in node.output),
         weights=f"{node.name}_memstream_wrapper" if decoupled else None,
         weight_bits=operator.get_instream_width_padded(1) if decoupled else 0,
+        fifo=None
+        if fifo is None
+        else _Fifo(fifo, operator.get_outstream_width(), operator.get_nodeattr("depth")),
     )
 
 

@@ -24,6 +24,8 @@ CRITICAL_SHARE = 0.8
 
 MATRIX_UNITS = frozenset({"MVAU_rtl", "HwfXnorMVAU_rtl", "HwfMVAU_rtl"})
 WINDOW = "ConvolutionInputGenerator_rtl"
+FIFO = "HwfFIFO_rtl"
+CONVERTER = "StreamingDataWidthConverter_rtl"
 
 
 def stream_inputs(model: Model, node: Node) -> list[str]:
@@ -161,7 +163,7 @@ def _link(
         nodes.append(
             _make(
                 model,
-                "StreamingDataWidthConverter_rtl",
+                CONVERTER,
                 f"{node.name}_in{port}_width",
                 stream,
                 f"{name}__width",
@@ -175,24 +177,23 @@ def _link(
             )
         )
         stream = f"{name}__width"
-    folded = [int(size) for size in consumer.get_folded_input_shape(port)]
     nodes.append(
         _make(
             model,
-            "StreamingFIFO_rtl",
+            FIFO,
             f"{node.name}_in{port}_fifo",
             stream,
             f"{name}__fifo",
             out_shape,
             datatype,
             depth=depth,
-            folded_shape=folded,
+            lanes=lanes,
             normal_shape=out_shape,
             dataType=datatype.name,
         )
     )
     node.input[list(node.input).index(name)] = f"{name}__fifo"
-    return nodes, depth / prod(folded[:-1])
+    return nodes, depth / (prod(out_shape) // lanes)
 
 
 def _make(

@@ -14,7 +14,7 @@ from hwflow.config.bundle import GOLDEN_FILE, Link, load_bundle
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import SCORE_SCALE
 from hwflow.dataflow.stage import HARDWARE_GRAPH
-from hwflow.dataflow.streams import stream_inputs
+from hwflow.dataflow.streams import CONVERTER, FIFO, stream_inputs
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.log import Progress, silent
 
@@ -22,7 +22,7 @@ Model = Any
 Scores = NDArray[np.int64]
 
 # Nodes that hand their input on.
-PASSING = frozenset({"StreamingDataWidthConverter_rtl", "StreamingFIFO_rtl"})
+PASSING = frozenset({CONVERTER, FIFO})
 
 
 def verify_graph(

@@ -20,10 +20,12 @@ def launch(
     sources: Sequence[Path] = CASCADE_SOURCES,
     test_module: str | None = None,
     top: str | None = None,
+    facts: Mapping[str, int] | None = None,
 ) -> None:
     """Run ``sim/<block>/bench_<block>.py`` on ``block``; its parameters reach the bench too.
 
-    ``top``: a module around the block, where the bench needs other ports.
+    ``top``: a module around the block, where the bench needs other ports, or one that the bench
+    serves too. ``facts`` reach the bench as parameters do, and are none of the module.
     """
     values = dict(parameters or {})
     run_cocotb(
@@ -33,5 +35,5 @@ def launch(
         build_dir=build_dir / "build",
         python_path=[SIM / "common", SIM / block],
         parameters=values,
-        env={"HWF_PARAMETERS": json.dumps(values)},
+        env={"HWF_PARAMETERS": json.dumps(values | dict(facts or {}))},
     )

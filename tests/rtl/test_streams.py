@@ -5,14 +5,26 @@ from __future__ import annotations
 import pytest
 from launch import SIM, launch
 
-from hwflow.rtl.files import CASCADE_SOURCES
+from hwflow.rtl.files import CASCADE_SOURCES, RTL_DIR
 
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("depth", [1, 3, 8])
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, 70])
 def test_fifo(tmp_path, depth):
     launch("hwf_fifo", tmp_path, parameters={"DataBits": 13, "Depth": depth})
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, 70])
+def test_fifo_in_block_memory(tmp_path, depth):
+    launch(
+        "hwf_fifo",
+        tmp_path,
+        parameters={"DataBits": 13, "Depth": depth},
+        sources=[RTL_DIR / "hwf_fifo_block.sv"],
+        top="hwf_fifo_block",
+        facts={"latency": 2},
+    )
 
 
 def test_skid(tmp_path):

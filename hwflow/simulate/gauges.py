@@ -1,0 +1,140 @@
+"""A stage whose FIFOs are gauges: it tries any depths without another compilation.
+
+When a word moves never depends on what it says: layers count beats, and wait for nothing but their
+neighbours. So the gauges drop the data, and what is left to simulate is the handshakes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwflow.config.accelerator import Accelerator
+from hwflow.cost.fifo import FifoMemory, fifo_memory
+from hwflow.dataflow.stitch import RTL
+from hwflow.simulate.accelerator import patience_cycles
+from hwflow.simulate.compile import compile_model
+from hwflow.simulate.library import NO_PAUSES, Pauses, Simulation
+from hwflow.simulate.stage import stage_ports
+
+GAUGE = "HWF_GAUGE"
+GAUGES = "gauges"
+GAUGE_SOURCE = "hwf_fifo_gauge.sv"
+# A depth that no FIFO reaches.
+UNBOUNDED = 2**30
+_BLOCK = 2**31
+# At a given pace a frame comes in so many portions, evenly spread.
+PORTIONS = 16
+
+
+@dataclass(frozen=True)
+class GaugeRun:
+    """``out_cycles`` (frames,): each frame's last score; ``peaks``: words held at most.
+
+    ``stalled``: nothing moved any more before all frames were out; ``out_cycles`` is short then.
+    """
+
+    out_cycles: NDArray[np.int64]
+    peaks: tuple[int, ...]
+    stalled: bool
+
+
+class GaugedStage:
+    """Stage number ``stage`` of the accelerator in ``folder`` with gauges; a context manager."""
+
+    def __init__(self, folder: Path, design: Accelerator, stage: int, bits: Sequence[int]) -> None:
+        """Compile the stage, or find it in the cache; ``bits``: of each FIFO's words, in order."""
+        self._design, self._number, self._bits = design, stage, tuple(bits)
+        self._hardware = design.stages[stage]
+        self._ports = stage_ports(design, stage)
+        self._frame_beats = -(-design.frame_bytes // self._hardware.in_bytes)
+        self._score_beats = -(-design.classes // self._hardware.score_lanes)
+        with ExitStack() as stack:
+            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="hwflow-gauges-"))
+            self._folder = Path(name)
+            (self._folder / RTL).symlink_to((folder / RTL).absolute(), target_is_directory=True)
+            (self._folder / GAUGES).mkdir()
+            with resources.as_file(resources.files("hwflow.simulate") / GAUGE_SOURCE) as source:
+                shutil.copyfile(source, self._folder / GAUGE_SOURCE)
+            # Only this stage's top differs from design to design of one folding, not the depths.
+            self._library = compile_model(
+                self._ports,
+                sources=(*design.sources, GAUGE_SOURCE),
+                folder=self._folder,
+                defines=[GAUGE],
+            )
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def run(
+        self,
+        depths: Sequence[int],
+        frames: int,
+        *,
+        pace: int | None = None,
+        pauses: Pauses = NO_PAUSES,
+        patience: int | None = None,
+    ) -> GaugeRun:
+        """Return the timing of ``frames`` frames at the FIFO ``depths``.
+
+        ``pace``: cycles from one frame to the next at the input; None: back to back.
+        ``patience``: cycles without a beat in or out after which the stage counts as stuck.
+        """
+        lines = "".join(
+            f"{self._limit(depth, bits):08x}\n"
+            for depth, bits in zip(depths, self._bits, strict=True)
+        )
+        top = self._hardware.top
+        (self._folder / GAUGES / f"{top}.hex").write_text(lines, encoding="utf-8")
+        patience = patience or patience_cycles(self._design)
+        with Simulation(self._library, self._ports, folder=self._folder) as simulation:
+            simulation.reset()
+            simulation.pauses(pauses)
+            if pace is None:
+                self._load(simulation, frames * self._frame_beats)
+            else:
+                self._feed(simulation, frames, pace)
+            stalled = simulation.run(frames * self._score_beats, patience=patience) != 0
+            cycles = simulation.recording().cycle.astype(np.int64)
+        peaks = (self._folder / GAUGES / f"{top}.txt").read_text(encoding="utf-8").split()
+        return GaugeRun(
+            out_cycles=cycles[self._score_beats - 1 :: self._score_beats],
+            peaks=tuple(int(peak) for peak in peaks),
+            stalled=stalled,
+        )
+
+    def _limit(self, depth: int, bits: int) -> int:
+        if depth == UNBOUNDED:
+            return depth
+        return depth | (_BLOCK if fifo_memory(depth, bits) is FifoMemory.BLOCK else 0)
+
+    def _load(self, simulation: Simulation, beats: int) -> None:
+        data = np.zeros((beats, self._hardware.in_bytes), np.uint8)
+        simulation.load(data, np.zeros(beats, np.uint8))
+
+    def _feed(self, simulation: Simulation, frames: int, pace: int) -> None:
+        total = frames * PORTIONS
+        for portion in range(total):
+            beats = [self._frame_beats * part // PORTIONS for part in (portion, portion + 1)]
+            self._load(simulation, beats[1] - beats[0])
+            simulation.idle(pace * (portion + 1) // PORTIONS - pace * portion // PORTIONS)
