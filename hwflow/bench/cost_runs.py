@@ -8,23 +8,34 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwflow.bench.cost_samples import KINDS, Sample, draw, model_of
+from hwflow.bench.cost_modules import (
+    controller_of,
+    draw_controllers,
+    draw_fifos,
+    write_controller,
+    write_fifo,
+)
+from hwflow.bench.cost_samples import Sample, draw, model_of
 from hwflow.cost.block import Block
 from hwflow.cost.resources import Resources
 from hwflow.cost.runs import Run, load_runs, save_runs
+from hwflow.cost.streams import Fifo
 from hwflow.dataflow.blocks import block_of
 from hwflow.dataflow.finn import Finn, session
 from hwflow.dataflow.stitch import stitch
 from hwflow.log import Progress, silent
+from hwflow.rtl.accelerator import TOP as CONTROLLER
+from hwflow.rtl.accelerator import AcceleratorParameters
 from hwflow.synth.yosys import LUTS, SYNTHESIS, Yosys
 
 PART, CLK_PERIOD_NS = "xc7z020clg400-1", 10.0
 SEED = 10
+TOP, STAGE = "node", "stage"
 # Samples of each kind: more where there are more terms.
 COUNTS = {
     "matrix_lut": 48,
@@ -38,13 +49,15 @@ COUNTS = {
     "join": 10,
     "fork": 5,
     "converter": 24,
+    "fifo": 20,
+    "controller": 12,
 }
 
 
 def make_runs(
     path: Path,
     *,
-    kinds: Sequence[str] = tuple(KINDS),
+    kinds: Sequence[str] = tuple(COUNTS),
     counts: Mapping[str, int] | None = None,
     progress: Progress = silent,
 ) -> tuple[Run, ...]:
@@ -64,15 +77,13 @@ def make_runs(
     with tempfile.TemporaryDirectory(prefix="hwflow-cost-") as name:
         work = Path(name)
         with session(work / "finn") as finn:
-            done = 0
-            for kind in kinds:
-                for sample in draw(kind, counts[kind], SEED):
-                    progress(f"{kind} {done + 1}", done, total)
-                    folder = work / f"node{done}"
-                    folder.mkdir()
-                    kept.append(_run(kind, sample, folder, finn, known))
-                    save_runs(path, [*kept, *_rest(known, kept)], tool=tool)
-                    done += 1
+            for done, (kind, subject) in enumerate(_subjects(kinds, counts)):
+                progress(f"{kind} {done + 1}", done, total)
+                folder = work / f"{TOP}{done}"
+                folder.mkdir()
+                written = _write(subject, folder, finn)
+                kept.append(_run(kind, written, folder, known))
+                save_runs(path, [*kept, *_rest(known, kept)], tool=tool)
     save_runs(path, kept, tool=tool)
     progress("done", total, total)
     return tuple(kept)
@@ -84,37 +95,67 @@ def _rest(known: Mapping[str, Run], kept: Sequence[Run]) -> list[Run]:
     return [run for rtl, run in known.items() if rtl not in have]
 
 
-def _run(kind: str, sample: Sample, folder: Path, finn: Finn, known: Mapping[str, Run]) -> Run:
+Subject = Sample | Fifo | AcceleratorParameters
+
+
+def _subjects(kinds: Sequence[str], counts: Mapping[str, int]) -> Iterator[tuple[str, Subject]]:
+    """Yield kind and subject of every run."""
+    for kind in kinds:
+        drawn: Sequence[Subject]
+        if kind == "fifo":
+            drawn = draw_fifos(counts[kind], SEED)
+        elif kind == "controller":
+            drawn = draw_controllers(counts[kind], SEED)
+        else:
+            drawn = draw(kind, counts[kind], SEED)
+        for subject in drawn:
+            yield kind, subject
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A subject as RTL: module ``top``, made of ``sources``."""
+
+    op: str
+    top: str
+    sources: Sequence[str]
+    block: Block
+
+
+def _write(subject: Subject, folder: Path, finn: Finn) -> _Written:
+    """Write the RTL of ``subject`` as a build does."""
+    if isinstance(subject, Fifo):
+        return _Written("hwf_fifo", TOP, write_fifo(subject, TOP, folder), subject)
+    if isinstance(subject, AcceleratorParameters):
+        sources = write_controller(subject, folder)
+        return _Written("controller", CONTROLLER, sources, controller_of(subject))
+    from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
     from qonnx.custom_op.registry import getCustomOp
 
-    model = model_of(sample, "node")
-    sources = _generate(model, folder, finn)
-    block = block_of(getCustomOp(model.graph.node[0]))
-    rtl = _hash(folder, sources)
+    model, _ = PrepareIP(PART, CLK_PERIOD_NS).apply(model_of(subject, TOP))
+    sources = [
+        source for source in stitch(model, STAGE, folder, finn.rtllib) if Path(source).stem != STAGE
+    ]
+    return _Written(subject.op, TOP, sources, block_of(getCustomOp(model.graph.node[0])))
+
+
+def _run(kind: str, written: _Written, folder: Path, known: Mapping[str, Run]) -> Run:
+    rtl = _hash(folder, written.sources)
     found = known.get(rtl)
-    resources = found.resources if found else _synthesise(folder, sources)
     return Run(
         sample=kind,
-        op=sample.op,
-        kind=block.kind,
-        block=_numbers(block),
-        resources=resources,
+        op=written.op,
+        kind=written.block.kind,
+        block=_numbers(written.block),
+        resources=found.resources if found else _synthesise(written, folder),
         rtl=rtl,
     )
 
 
-def _generate(model: Any, folder: Path, finn: Finn) -> list[str]:
-    """Write the RTL of the one-node ``model`` as a build does; return its sources."""
-    from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
-
-    model, _ = PrepareIP(PART, CLK_PERIOD_NS).apply(model)
-    sources = stitch(model, "stage", folder, finn.rtllib)
-    return [source for source in sources if Path(source).name != "stage.v"]
-
-
-def _synthesise(folder: Path, sources: Sequence[str]) -> Resources:
-    used = Yosys().estimate("node", sources=sources, folder=folder, log_dir=folder)
-    cells = json.loads((folder / "node.stat.json").read_text())["design"]["num_cells_by_type"]
+def _synthesise(written: _Written, folder: Path) -> Resources:
+    top, sources = written.top, written.sources
+    used = Yosys().estimate(top, sources=sources, folder=folder, log_dir=folder)
+    cells = json.loads((folder / f"{top}.stat.json").read_text())["design"]["num_cells_by_type"]
     lutram = sum(LUTS.get(c, 0) * n for c, n in cells.items() if c.startswith(("RAM", "SRL")))
     return Resources(used.lut, lutram, used.ff, used.dsp, used.bram36)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from hwflow.cost.block import Parts, bits_for
-from hwflow.cost.dot import adder_tree_bits, dot_size
-from hwflow.cost.memory import distributed_ram_luts, rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.dot import GROUP, SHIFT_REGISTER, adder_tree_bits, dot_size
+from hwflow.cost.memory import distributed_ram_luts
 from hwflow.cost.resources import Resources
+from hwflow.cost.rom import Rom, constant_share
 
 # mvu.sv: products of the narrowest lane, side by side in the 25-bit port of a DSP48E1.
 DSP_PORT_BITS = 25
+# yosys leaves narrower products to LUTs (synth_xilinx, mul2dsp: Y_MINWIDTH).
+DSP_RESULT = 9
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,33 @@ class Matrix:
         """Words of the weight memory."""
         return (self.columns // self.simd) * (self.rows // self.pe)
 
+    @property
+    def product_bits(self) -> int:
+        """Of one product on a DSP, where unsigned activations get a sign bit."""
+        return self.weight_bits + self.act_bits + 1
+
+    @property
+    def dsps(self) -> int:
+        """One a lane, unless synthesis leaves the products to LUTs for being narrow."""
+        multiplies = self.unit == "dsp" and self.product_bits >= DSP_RESULT
+        return self.pe * self.simd if multiplies else 0
+
+    @property
+    def latency(self) -> int:
+        """LATENCY of ``hwf_mac_core``."""
+        if self.unit == "dsp":
+            return 1 + (self.simd - 1).bit_length()
+        most = min(self.weight_bits, self.act_bits) * self.simd
+        joins = (self.weight_bits + self.act_bits - 2).bit_length()
+        return 1 + (-(-most // GROUP) - 1).bit_length() + joins
+
     def parts(self) -> Parts:
         """Return what the unit is made of."""
         column_folds, row_folds = self.columns // self.simd, self.rows // self.pe
         replayed = self.simd * self.act_bits if row_folds > 1 and not self.depthwise else 0
         beat = self.simd * self.act_bits * (self.pe if self.depthwise else 1)
-        weights = _Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
-        starts = _Rom(
+        weights = Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
+        starts = Rom(
             1 if self.constant_init else row_folds, self.pe * self.acc_bits, self.ram_style
         )
         replay = distributed_ram_luts(column_folds, replayed) if column_folds > 1 else 0
@@ -77,16 +99,19 @@ class Matrix:
             "counter_bits": float(counters),
             "one": 1.0,
         }
+        # The flag "last fold" comes from a register and is delayed beside the sums.
+        memory = replay + (column_folds > 1 and 1 + self.latency >= SHIFT_REGISTER)
         exact = Resources(
-            lut=replay,
-            lutram=replay,
-            dsp=self.pe * self.simd if self.unit == "dsp" else 0,
+            lut=memory,
+            lutram=memory,
+            dsp=self.dsps,
             bram36=(weights.ramb18 + starts.ramb18) / 2,
         )
         if self.unit == "dsp":
-            product = self.weight_bits + self.act_bits + 1
-            tree = self.pe * adder_tree_bits(self.simd, product)
-            return Parts(exact, lut | {"adder_bits": tree}, ff | {"adder_bits": tree})
+            tree = float(self.pe * adder_tree_bits(self.simd, self.product_bits))
+            small = 0 if self.dsps else self.pe * self.simd * self.weight_bits * self.act_bits
+            terms = {"adder_bits": tree, "small_products": float(small)}
+            return Parts(exact, lut | terms, ff | terms)
         size = dot_size(self.simd, self.weight_bits, self.act_bits)
         fixed = constant_share(self.folds)
         lut |= {
@@ -94,56 +119,9 @@ class Matrix:
             "constant_products": self.pe * size.products * fixed,
             "adder_bits": float(self.pe * size.adder_bits),
         }
-        ff |= {
-            "count_registers": float(self.pe * size.registers),
-            "adder_bits": float(self.pe * size.adder_bits),
-        }
-        return Parts(exact, lut, ff)
-
-
-@dataclass(frozen=True)
-class _Rom:
-    """A ROM of ``depth`` words of ``width`` random bits."""
-
-    depth: int
-    width: int
-    style: str
-
-    @property
-    def block(self) -> bool:
-        return self.depth > 1 and rom_in_block(self.depth, self.width, self.style)
-
-    @property
-    def ramb18(self) -> int:
-        return rom_ramb18(self.depth, self.width) if self.block else 0
-
-    @property
-    def luts(self) -> float:
-        if self.depth == 1 or self.block:
-            return 0.0
-        return distinct(self.depth, self.width) * rom_luts(self.depth, 1)
-
-    @property
-    def register_bits(self) -> float:
-        """The output register; block RAM brings its own."""
-        return 0.0 if self.depth == 1 or self.block else distinct(self.depth, self.width)
-
-
-def constant_share(depth: int) -> float:
-    """Return the share of random columns of ``depth`` bits that are all 0 or all 1."""
-    return float(2.0 ** (1 - min(depth, 64)))
-
-
-@lru_cache(maxsize=65536)
-def distinct(depth: int, width: int) -> float:
-    """Return how many of ``width`` random columns of ``depth`` bits differ and are not constant.
-
-    Synthesis merges equal ones, which matters for memories of a few words.
-    """
-    if depth > 24:
-        return float(width)
-    patterns = 2.0**depth
-    return (patterns - 2) * -(((patterns - 1) / patterns) ** width - 1)
+        ff |= {"tree_registers": float(self.pe * size.registers)}
+        shifted = float(self.pe * size.shift_registers)
+        return Parts(exact + Resources(lut=shifted, lutram=shifted), lut, ff)
 
 
 @dataclass(frozen=True)
@@ -175,7 +153,7 @@ class FinnMatrix:
         pipes = -(-self.pe // packed)
         width = self.pe * self.simd * self.weight_bits
         replayed = self.simd * self.act_bits if row_folds > 1 else 0
-        weights = _Rom(folds, width, "auto")
+        weights = Rom(folds, width, "auto")
         terms = {
             "dsps": float(pipes * self.simd),
             "shared_products": float((self.pe - pipes) * self.simd),

@@ -8,6 +8,8 @@ RAM_STYLES = frozenset({"auto", "lut", "distributed", "block"})
 # A LUT6 holds 64 x 1 bits; a RAMB18 holds 512 x 36 in its widest shape (UG473, table 1-7) and
 # half the width for each doubling of the depth.
 LUT_DEPTH = 64
+# Of one more row of a RAM made of LUTs, per bit: a LUT6 chooses among four.
+MULTIPLEXER_LUTS = 1 / 3
 RAMB18_DEPTH, RAMB18_WIDTH = 512, 36
 # Zynq-7020 has 53,200 LUTs and 280 RAMB18, 190 to one; half of that, since LUTs run out first.
 LUTS_PER_RAMB18 = 95
@@ -42,11 +44,22 @@ def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
 def distributed_ram_luts(depth: int, width: int) -> int:
     """Return the LUTs of a RAM of ``depth`` words made of LUTs, with one port to read.
 
-    Four LUTs hold 32 words of 6 bits or 64 of 3 (RAM32M, RAM64M; UG474, table 2-3).
+    Four LUTs hold 32 words of 6 bits or 64 of 3 (RAM32M, RAM64M; UG474, table 2-3); rows of one
+    kind, of the one that is cheaper with the multiplexer behind its rows.
+    """
+    short, long = -(-depth // (LUT_DEPTH // 2)), -(-depth // LUT_DEPTH)
+    kinds = ((4 * -(-width // 6) * short, short), (4 * -(-width // 3) * long, long))
+    return min(kinds, key=lambda kind: kind[0] + MULTIPLEXER_LUTS * width * (kind[1] - 1))[0]
+
+
+def shared_ram_luts(depth: int, width: int) -> int:
+    """Return the LUTs of such a RAM whose words are read where they are written.
+
+    Four LUTs hold 32 words of 8 bits, one LUT 64 words of a bit.
     """
     if depth <= LUT_DEPTH // 2:
-        return 4 * -(-width // 6)
-    return 4 * -(-width // 3) * -(-depth // LUT_DEPTH)
+        return 4 * -(-width // 8)
+    return width * -(-depth // LUT_DEPTH)
 
 
 def ram_banks(depth: int) -> int:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hwflow.cost.block import Block
+from hwflow.cost.controller import Controller, StageSide
 from hwflow.cost.matrix import FinnMatrix, Matrix
 from hwflow.cost.resources import Resources
-from hwflow.cost.streams import Converter, Fork, Join, Pad, Pool, Requantiser, Thresholds
+from hwflow.cost.streams import Converter, Fifo, Fork, Join, Pad, Pool, Requantiser, Thresholds
 from hwflow.cost.window import Window
 
 RUNS_FILE = Path(__file__).with_name("runs.json")
@@ -28,6 +29,8 @@ _BLOCKS: dict[str, type[Any]] = {
     "join": Join,
     "fork": Fork,
     "converter": Converter,
+    "fifo": Fifo,
+    "controller": Controller,
 }
 
 
@@ -48,7 +51,10 @@ class Run:
 
     def numbers(self) -> Block:
         """Return the block."""
-        block: Block = _BLOCKS[self.sample](**self.block)
+        fields = dict(self.block)
+        if self.sample == "controller":
+            fields["stages"] = [StageSide(**stage) for stage in fields["stages"]]
+        block: Block = _BLOCKS[self.sample](**fields)
         return block
 
 

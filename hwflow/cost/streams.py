@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwflow.cost.block import Parts, bits_for
-from hwflow.cost.memory import distributed_ram_luts, ram_banks
+from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
+from hwflow.cost.matrix import DSP_RESULT
+from hwflow.cost.memory import distributed_ram_luts, ram_banks, shared_ram_luts
 from hwflow.cost.resources import Resources
+from hwflow.cost.rom import Rom
 
 # Operands of a DSP48E1, two's complement (UG479, table 1-1).
 DSP_WIDE, DSP_NARROW = 25, 18
@@ -57,7 +60,9 @@ class Pool:
             bits_for(count + 1)
             for count in (self.height, self.width, self.folds, self.kernel_h, self.kernel_w)
         )
-        ram = distributed_ram_luts(words, bits) if words > 1 else 0
+        # A window as wide as the map: the address counts folds, and synthesis sees two of them.
+        luts = shared_ram_luts if self.width // self.kernel_w > 1 else distributed_ram_luts
+        ram = luts(words, bits) if words > 1 else 0
         lut = {
             "data_bits": float(bits),
             "bank_bits": float(bits * (ram_banks(words) - 1)),
@@ -74,19 +79,31 @@ class Pool:
 
 @dataclass(frozen=True)
 class Join:
-    """``hwf_add``: ``lanes`` sums of ``out_bits``; ``scaled``: factors other than powers of two."""
+    """``hwf_add``: ``lanes`` sums of ``out_bits``.
+
+    ``scaled``: how many of the factors are no powers of two; synthesis takes a DSP for each where
+    the product has ``DSP_RESULT`` bits or more, and adds there too.
+    """
 
     lanes: int
     out_bits: int
     scaled: int = 0
 
-    kind = "join"
+    @property
+    def dsps(self) -> int:
+        """DSPs in all lanes."""
+        return self.lanes * self.scaled * (self.out_bits >= DSP_RESULT)
+
+    @property
+    def kind(self) -> str:
+        """Sums in LUTs, or on DSPs."""
+        return "join_dsp" if self.dsps else "join"
 
     def parts(self) -> Parts:
         """Return what the unit is made of."""
-        bits = float(self.lanes * self.out_bits)
-        lut = {"data_bits": bits, "scaled_bits": self.scaled * bits, "one": 1.0}
-        return Parts(Resources(), lut, {"data_bits": bits, "one": 1.0})
+        terms = {"data_bits": float(self.lanes * self.out_bits), "one": 1.0}
+        scaled = {"scaled_bits": self.scaled * terms["data_bits"]}
+        return Parts(Resources(dsp=self.dsps), terms | scaled, terms)
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,35 @@ class Converter:
 
 
 @dataclass(frozen=True)
+class Fifo:
+    """``hwf_fifo`` or ``hwf_fifo_block``: ``depth`` words of ``bits`` bits."""
+
+    depth: int
+    bits: int
+
+    @property
+    def kind(self) -> str:
+        """One fit for each memory."""
+        return f"fifo_{fifo_memory(self.depth, self.bits)}"
+
+    def parts(self) -> Parts:
+        """Return what the FIFO is made of."""
+        counter = float(bits_for(self.depth + 1))
+        lut = {"counter_bits": counter, "one": 1.0}
+        memory = fifo_memory(self.depth, self.bits)
+        if memory is FifoMemory.REGISTERS:
+            words = float(self.depth * self.bits)
+            behind = {"behind_bits": float((self.depth - 1) * self.bits)}
+            return Parts(Resources(), lut | behind, lut | {"word_bits": words})
+        if memory is FifoMemory.BLOCK:
+            blocks = ram_ramb18(self.depth, self.bits) / 2
+            return Parts(Resources(bram36=blocks), lut | {"data_bits": float(self.bits)}, lut)
+        ram = distributed_ram_luts(self.depth, self.bits)
+        banks = {"bank_bits": float(self.bits * (ram_banks(self.depth) - 1))}
+        return Parts(Resources(lut=ram, lutram=ram), lut | banks, lut)
+
+
+@dataclass(frozen=True)
 class Requantiser:
     """``hwf_requant``: ``lanes`` of clip((in × multiplier + bias) >> shift)."""
 
@@ -158,16 +204,21 @@ class Requantiser:
         wide = max(operand, self.multiplier_bits)
         narrow = min(operand, self.multiplier_bits)
         dsps = -(-wide // DSP_WIDE) * -(-narrow // DSP_NARROW)
-        stored = self.lanes * (self.multiplier_bits + self.bias_bits) * (self.folds > 1)
+        rom = Rom(self.folds, self.lanes * (self.multiplier_bits + self.bias_bits), "lut")
+        split = self.lanes * product * (dsps - 1)
         terms = {
-            "sum_bits": float(self.lanes * total),
-            "clipped_bits": float(self.lanes * (total - self.shift)),
             "out_bits": float(self.lanes * self.out_bits),
-            "rom_bits": float(stored * -(-self.folds // 64)),
+            "split_bits": float(split),
             "counter_bits": float(bits_for(self.folds)),
             "one": 1.0,
         }
-        return Parts(Resources(dsp=self.lanes * dsps), terms, terms)
+        lut = terms | {
+            "clipped_bits": float(self.lanes * max(0, total - self.shift - self.out_bits)),
+            "rom_luts": rom.luts,
+        }
+        return Parts(
+            Resources(dsp=self.lanes * dsps), lut, terms | {"rom_register": rom.register_bits}
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hwflow.cost.block import Block
 from hwflow.cost.matrix import FinnMatrix, Matrix
-from hwflow.cost.streams import Converter, Fork, Join, Pad, Pool, Requantiser, Thresholds
+from hwflow.cost.streams import Converter, Fifo, Fork, Join, Pad, Pool, Requantiser, Thresholds
 from hwflow.cost.window import Window
 
 Unit = Literal["lut", "dsp", "finn"]
@@ -178,6 +178,10 @@ def _converter(operator: Any) -> Converter:
     return Converter(operator.get_nodeattr("inWidth"), operator.get_nodeattr("outWidth"))
 
 
+def _fifo(operator: Any) -> Fifo:
+    return Fifo(operator.get_nodeattr("depth"), operator.get_instream_width())
+
+
 _MATRICES: dict[str, Callable[[Any], Matrix | FinnMatrix]] = {
     "HwfXnorMVAU_rtl": _xnor,
     "HwfMVAU_rtl": _integer,
@@ -193,4 +197,5 @@ _UNITS: dict[str, Callable[[Any], Block]] = {
     "HwfAdd_rtl": _join,
     "HwfDup_rtl": _fork,
     "StreamingDataWidthConverter_rtl": _converter,
+    "HwfFIFO_rtl": _fifo,
 }

@@ -1,0 +1,123 @@
+"""What is no node of a graph, drawn by chance for the cost models: FIFOs, and controllers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from hwflow.config.accelerator import StageHardware
+from hwflow.cost.controller import Controller, StageSide
+from hwflow.cost.fifo import FifoMemory, fifo_memory
+from hwflow.cost.streams import Fifo
+from hwflow.rtl.accelerator import AcceleratorParameters, StagePorts, render
+from hwflow.rtl.files import CASCADE_SOURCES, RTL_DIR
+from hwflow.synth.step import STUBS, stage_stub
+
+FIFO_DEPTHS = (1, 2, 2, 5, 5, 8, 16, 24, 32, 40, 64, 100, 150, 256, 400, 512, 900, 1500)
+FIFO_BITS = (1, 2, 4, 8, 12, 16, 32, 36, 64, 128)
+MOST_FIFO_BITS = 32_000
+# Bytes of a frame and of its beats, as the example designs have them.
+FRAMES = (64, 784, 1024, 3072, 640)
+BEATS = (4, 8, 8, 16)
+
+
+def draw_fifos(count: int, seed: int) -> tuple[Fifo, ...]:
+    """Return ``count`` FIFOs of different depths and widths."""
+    random = np.random.default_rng([seed, *b"fifo"])
+    fifos: dict[Fifo, None] = {}
+    while len(fifos) < count:
+        fifo = Fifo(int(random.choice(FIFO_DEPTHS)), int(random.choice(FIFO_BITS)))
+        if fifo.depth * fifo.bits <= MOST_FIFO_BITS:
+            fifos[fifo] = None
+    return tuple(fifos)
+
+
+def write_fifo(fifo: Fifo, top: str, folder: Path) -> list[str]:
+    """Write ``fifo`` as module ``top`` into ``folder``; return its sources."""
+    block = fifo_memory(fifo.depth, fifo.bits) is FifoMemory.BLOCK
+    unit = "hwf_fifo_block" if block else "hwf_fifo"
+    for name in ("hwf_fifo", "hwf_fifo_block"):
+        shutil.copyfile(RTL_DIR / f"{name}.sv", folder / f"{name}.sv")
+    (folder / f"{top}.v").write_text(
+        f"""module {top} (
+  input ap_clk, input ap_rst_n,
+  input [{fifo.bits - 1}:0] s_axis_tdata, input s_axis_tvalid, output s_axis_tready,
+  output [{fifo.bits - 1}:0] m_axis_tdata, output m_axis_tvalid, input m_axis_tready
+);
+  {unit} #(.DataBits({fifo.bits}), .Depth({fifo.depth})) u_fifo (
+    .ap_clk(ap_clk), .ap_rst_n(ap_rst_n), .s_axis_tdata(s_axis_tdata),
+    .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .m_axis_tdata(m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready), .count_o()
+  );
+endmodule
+""",
+        encoding="utf-8",
+    )
+    return ["hwf_fifo.sv", "hwf_fifo_block.sv", f"{top}.v"]
+
+
+def draw_controllers(count: int, seed: int) -> tuple[AcceleratorParameters, ...]:
+    """Return ``count`` cascades of one to three stages."""
+    random = np.random.default_rng([seed, *b"controller"])
+    return tuple(_draw(random) for _ in range(count))
+
+
+def _draw(random: np.random.Generator) -> AcceleratorParameters:
+    count = int(random.choice([1, 2, 2, 2, 3]))
+    frame_bytes = int(random.choice(FRAMES))
+    divisors = [size for size in (1, 2, 3, 4, 8, 12, 16, 28, 49) if frame_bytes % size == 0]
+    return AcceleratorParameters(
+        stages=tuple(
+            StagePorts(
+                top=f"stage{k}",
+                in_bytes=int(random.choice(divisors)),
+                score_bits=int(random.integers(6, 20)),
+                score_lanes=int(random.choice([1, 1, 2, 5, 10])),
+            )
+            for k in range(count)
+        ),
+        classes=10,
+        frame_bytes=frame_bytes,
+        frame_beat_bytes=int(random.choice(BEATS)),
+        retention_frames=tuple(int(random.choice([2, 4, 6, 8, 16])) for _ in range(count - 1)),
+        threshold_int=(0,) * (count - 1),
+    )
+
+
+def write_controller(parameters: AcceleratorParameters, folder: Path) -> list[str]:
+    """Write the controller with empty stages into ``folder``; return its sources."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in CASCADE_SOURCES}
+    texts |= render(parameters)
+    texts[STUBS] = "".join(stage_stub(_hardware(ports)) for ports in parameters.stages)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def _hardware(ports: StagePorts) -> StageHardware:
+    return StageHardware(
+        name=ports.top,
+        top=ports.top,
+        in_bytes=ports.in_bytes,
+        score_bits=ports.score_bits,
+        score_lanes=ports.score_lanes,
+        ii_bound_cycles=1,
+        latency_estimate_cycles=1,
+        layers=(),
+    )
+
+
+def controller_of(parameters: AcceleratorParameters) -> Controller:
+    """Return ``parameters`` as numbers."""
+    return Controller(
+        stages=tuple(
+            StageSide(ports.in_bytes, ports.score_bits, ports.score_lanes)
+            for ports in parameters.stages
+        ),
+        classes=parameters.classes,
+        frame_bytes=parameters.frame_bytes,
+        frame_beat_bytes=parameters.frame_beat_bytes,
+        retention_frames=parameters.retention_frames,
+    )

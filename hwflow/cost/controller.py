@@ -1,0 +1,81 @@
+"""The cascade around the stages as numbers: controller, registers, retained frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import gcd
+
+from hwflow.cost.block import Parts, bits_for
+from hwflow.cost.fifo import ram_ramb18
+from hwflow.cost.memory import distributed_ram_luts, ram_banks
+from hwflow.cost.resources import Resources
+
+# hwf_cascade's USER_BITS without thresholds: id and flags that travel beside a frame.
+FRAME_FLAGS = 23
+TICKETS_OF_LAST_STAGE = 32
+
+
+@dataclass(frozen=True)
+class StageSide:
+    """A stage as the controller sees it: bytes of a beat in, scores out."""
+
+    in_bytes: int
+    score_bits: int
+    score_lanes: int
+
+
+@dataclass(frozen=True)
+class Controller:
+    """``hwf_accelerator`` without its stages; fields as in its ``AcceleratorParameters``."""
+
+    stages: Sequence[StageSide]
+    classes: int
+    frame_bytes: int
+    frame_beat_bytes: int
+    retention_frames: Sequence[int]
+
+    kind = "controller"
+
+    def parts(self) -> Parts:
+        """Return what it is made of."""
+        beat_bits = 8 * self.frame_beat_bytes
+        beats = -(-self.frame_bytes // self.frame_beat_bytes)
+        margin_bits = max(stage.score_bits for stage in self.stages)
+        blocks = sum(
+            ram_ramb18(beats << bits_for(frames), beat_bits) for frames in self.retention_frames
+        )
+        tickets = tuple(self._tickets(margin_bits + 1))
+        lutram = sum(distributed_ram_luts(depth, bits) for depth, bits in tickets)
+        terms = {
+            "one": 1.0,
+            "stages": float(len(self.stages)),
+            "margin_bits": float(margin_bits * len(self.retention_frames)),
+            "beat_bits": float(beat_bits * len(self.stages)),
+            "ticket_bits": float(sum(bits for _, bits in tickets)),
+            "bank_bits": float(sum(bits * (ram_banks(depth) - 1) for depth, bits in tickets)),
+            "gearbox_bits": float(sum(map(self._gearbox_bits, self.stages))),
+            "shifted_bits": float(sum(map(self._shifted_bits, self.stages))),
+            "score_bits": float(sum(s.score_bits * s.score_lanes for s in self.stages)),
+            "compared_bits": float(sum(s.score_bits for s in self.stages)),
+        }
+        return Parts(Resources(lut=lutram, lutram=lutram, bram36=blocks / 2), terms, terms)
+
+    def _tickets(self, threshold_bits: int) -> Iterator[tuple[int, int]]:
+        """Yield depth and width of the queues of `hwf_level` and `hwf_retain`."""
+        user = FRAME_FLAGS + len(self.retention_frames) * threshold_bits
+        for frames in self.retention_frames:
+            slot = bits_for(frames)
+            yield frames, slot
+            yield frames, slot + user
+            user -= threshold_bits
+            yield frames, slot + user
+        yield TICKETS_OF_LAST_STAGE, user
+
+    def _gearbox_bits(self, stage: StageSide) -> int:
+        return 8 * (stage.in_bytes + self.frame_beat_bytes - 1)
+
+    def _shifted_bits(self, stage: StageSide) -> int:
+        """Bits into which each place of a beat may fall."""
+        places = stage.in_bytes // gcd(stage.in_bytes, self.frame_beat_bytes)
+        return 8 * self.frame_beat_bytes * (places - 1)
