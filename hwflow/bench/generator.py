@@ -5,23 +5,45 @@ Accelerators are built by the commands that a user runs, into folders that a lat
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hwflow.bench import fifo_speed, harness_speed
 from hwflow.bench.commands import run_hwflow
 from hwflow.bench.figures import Figure, figure
 from hwflow.bench.record import Record, read_record, section, write_record
+from hwflow.dataflow import finn
+from hwflow.dataflow.folding.quality import against_all, against_set_folding
+from hwflow.dataflow.network_file import NETWORK_FILE, load_network
+from hwflow.dataflow.stage import GRAPHS
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.report.layers import layer_tables
+from hwflow.simulate.fifos import measure_pace
 
 BENCH = "generator"
 # FINN's own bitstream of CNV W1A1 for the PYNQ-Z1 without shell, Vivado's count.
 FINN_CNV_LUT, FINN_CNV_BRAM36 = 21_135, 98 + 9 / 2
+# At FINN's published foldings, and at a target of cycles per frame.
+II_DESIGNS = (
+    "tfc_w1a1",
+    "lfc_w1a1",
+    "cnv_w1a1",
+    "vgg_w4a4",
+    "resnet8_w8a8",
+    "mobilenet_w4a4",
+)
+# Little networks whose every folding is tried.
+LITTLE_NETWORKS = 24
+# Cycles per frame at which the solver meets SetFolding, besides a design's own.
+TARGETS = (5_000, 20_000, 50_000, 200_000)
+# README: two to five minutes after the download.
 DEMO_SECONDS = 300
+SPEED_FRAMES, COCOTB_FRAMES = 64, 4
 
 
 @dataclass(frozen=True)
@@ -45,11 +67,15 @@ class Bench:
             )
         return path
 
-    def build(self, name: str) -> Path:
+    def build(self, name: str, *options: str, to: str | None = None) -> Path:
         """Build (or find) the accelerator of design ``name`` and return its folder."""
-        out = self.root / name
-        run_hwflow("build", self.design(name), "--out", out, log=out / "build.log")
+        out = self.root / (to or name)
+        run_hwflow("build", self.design(name), "--out", out, *options, log=self.log(out.name))
         return out / "accelerator"
+
+    def log(self, name: str) -> Path:
+        """Return the file for what the commands of ``name`` say."""
+        return self.root / f"{name}.log"
 
 
 @dataclass(frozen=True)
@@ -92,7 +118,7 @@ def area(bench: Bench) -> Result:
     """CNV W1A1 at FINN's published folding: every node synthesised, against FINN's own build."""
     accelerator = bench.build("cnv_w1a1")
     synthesis = accelerator.parent / "synthesis"
-    run_hwflow("synth", accelerator, "--out", synthesis, log=accelerator.parent / "synth.log")
+    run_hwflow("synth", accelerator, "--out", synthesis, log=bench.log("synth"))
     (table,) = layer_tables(accelerator, synthesis)
     found = table.synthesised
     if found is None:
@@ -119,4 +145,170 @@ def area(bench: Bench) -> Result:
     return Result(figures, {"layers": table.model_dump(mode="json")})
 
 
-SECTIONS: dict[str, Callable[[Bench], Result]] = {"area": area}
+def pace(bench: Bench) -> Result:
+    """Cycles per frame of each design's RTL, against the largest bound of any of its nodes."""
+    figures, rows = [], []
+    for name in II_DESIGNS:
+        (found,) = measure_pace(bench.build(name, "--fifos", "simulated"))
+        rows.append({"design": name, **vars(found)})
+        figures.append(
+            figure(
+                f"{name}, II simulated to bound",
+                round(found.ii_cycles / found.bound_cycles, 4),
+                "ratio",
+                provenance="simulated",
+                goal=("≤", 1.02),
+                note=f"{found.ii_cycles:,g} to {found.bound_cycles:,} cycles; "
+                f"{found.unbounded_ii_cycles:,g} with FIFOs that never fill",
+            )
+        )
+    return Result(tuple(figures), {"designs": rows})
+
+
+def solver(bench: Bench) -> Result:
+    """Cost of solved foldings against every folding, and against FINN's SetFolding."""
+    accelerators = {name: bench.build(name) for name in II_DESIGNS}
+    part = "xc7z020"
+    with finn.session(bench.root / "finn"):
+        little = against_all(LITTLE_NETWORKS, part=part)
+        rows = [
+            row
+            for name, folder in accelerators.items()
+            for row in against_set_folding(
+                load_network(folder / GRAPHS / "stage0" / NETWORK_FILE),
+                TARGETS,
+                name=name,
+                part=part,
+            )
+        ]
+    worst = max(rows, key=lambda row: row.solver / row.set_folding)
+    figures = (
+        figure(
+            "solver, cost beyond the true optimum",
+            round(max(abs(row.excess) for row in little), 6),
+            "fraction, worst",
+            provenance="estimated",
+            goal=("≤", 0.03),
+            note=f"{len(little)} little networks of seeds {little[0].seed} to {little[-1].seed}, "
+            f"{min(row.choices for row in little):,} to "
+            f"{max(row.choices for row in little):,} foldings each, all tried",
+        ),
+        figure(
+            "solver, cost against SetFolding at equal II",
+            round(worst.solver / worst.set_folding, 4),
+            "ratio, worst",
+            provenance="estimated",
+            goal=("≤", 1.0),
+            note=f"{len(rows)} cases: {len(accelerators)} networks, targets "
+            f"{', '.join(f'{target:,}' for target in TARGETS)}; "
+            f"worst {worst.network} at {worst.ii_cycles:,} cycles",
+        ),
+        figure(
+            "solver, CNV",
+            round(max(row.seconds for row in rows if row.network == "cnv_w1a1"), 1),
+            "s, worst",
+            provenance="measured",
+            goal=("≤", 30),
+            note="listing and pricing all options, and the proof of optimality",
+        ),
+    )
+    return Result(
+        figures, {"little": [vars(r) for r in little], "networks": [vars(r) for r in rows]}
+    )
+
+
+def fifos(bench: Bench) -> Result:
+    """Time of FIFO sizing for CNV W1A1, Verilator's included, with empty caches."""
+    formula = bench.build("cnv_w1a1", "--fifos", "formula", to="cnv_w1a1_formula")
+    folder = bench.root / "cnv_w1a1_sized"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(formula, folder)
+    found = fifo_speed.measure_cold(folder, bench.log("fifos"))
+    figures = (
+        figure(
+            "CNV W1A1, Verilation with gauges",
+            found.compile_s,
+            "s",
+            provenance="measured",
+            goal=("≤", 120),
+            note="empty cache, Verilator's runtime compiled too",
+        ),
+        figure(
+            "CNV W1A1, FIFO sizing",
+            round(found.compile_s + found.size_s, 1),
+            "s",
+            provenance="measured",
+            goal=("≤", 300),
+            note=f"Verilation, {found.simulations} simulations, and the check under random pauses",
+        ),
+    )
+    return Result(figures, vars(found))
+
+
+def harness(bench: Bench) -> Result:
+    """Speed of the compiled harness against cocotb, and against a bare Verilator loop."""
+    eight_bit = bench.root / "digits_w8a8"
+    model = bench.builds.parent / "models" / "digits_cascade" / "bundle" / "stage1.onnx"
+    options = ("--board", "pynq-z2", "--target-ii", "4704", "--out", eight_bit)
+    run_hwflow("build", model, *options, log=bench.log(eight_bit.name))
+    contests = (
+        ("W8A8", "the digits cascade's second network", eight_bit / "accelerator", 5),
+        ("W1A1", "tfc_w1a1", bench.build("tfc_w1a1"), 20),
+    )
+    figures: list[Figure] = []
+    details = {}
+    for kind, name, folder, times in contests:
+        found = harness_speed.measure(folder, frames=SPEED_FRAMES, cocotb_frames=COCOTB_FRAMES)
+        speeds = {
+            "harness": found.harness.cycles_per_s,
+            "bare": found.bare.cycles_per_s,
+            "cocotb": found.cocotb.cycles_per_s,
+        }
+        details[kind] = {"network": name, **speeds}
+        told = ", ".join(f"{who} {speed:,.0f}" for who, speed in speeds.items())
+        note = f"{name}; clock cycles per second of processor time: {told}; medians of 5 in turn"
+        figures += [
+            figure(
+                f"harness against cocotb, {kind}",
+                round(found.over_cocotb, 1),
+                "times",
+                provenance="measured",
+                goal=("≥", times),
+                note=note,
+            ),
+            figure(
+                f"harness against a bare loop, {kind}",
+                round(found.of_bare, 3),
+                "fraction of its speed",
+                provenance="measured",
+                goal=("≥", 0.8),
+                note=note,
+            ),
+        ]
+    return Result(tuple(figures), details)
+
+
+def demo(bench: Bench) -> Result:
+    """Time of the whole demo, all its steps made anew."""
+    folder = bench.root / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    done = run_hwflow("demo", "--out", folder, log=bench.log("demo"))
+    found = figure(
+        "hwflow demo",
+        round(done.seconds, 1),
+        "s",
+        provenance="measured",
+        goal=("≤", DEMO_SECONDS),
+        note="from training to the report, without installation; compiled models may be cached",
+    )
+    return Result((found,))
+
+
+SECTIONS: dict[str, Callable[[Bench], Result]] = {
+    "pace": pace,
+    "area": area,
+    "solver": solver,
+    "fifos": fifos,
+    "harness": harness,
+    "demo": demo,
+}
