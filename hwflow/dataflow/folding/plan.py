@@ -24,6 +24,8 @@ from hwflow.errors import ConfigError
 
 Model = Any
 
+# A stage that next to no frame reaches still has to answer some day.
+_RAREST = 1e-4
 WHOLE_PART = Fill(lut=1.0, bram=1.0, dsp=1.0)
 # What a share of the part costs. LUTs, block RAM and DSPs end a design when they run out, whichever
 # does first, so each counts by the share that it takes of the part: one BRAM36 of a 7Z020 is worth
@@ -138,15 +140,13 @@ def request_of(design: Design, *, part: str, reach: Sequence[float], frame_beats
     Raises:
         ConfigError: a target beyond what the frame stream can bring.
     """
-    target = design.target_ii
+    target, asked = design.target_ii, f"target_ii = {design.target_ii}"
     if design.target_fps is not None:
         target = floor(1e9 / (design.clk_period_ns * design.target_fps))
-        asked = f"target_fps = {design.target_fps:g}"
-    elif target is not None:
-        asked = f"target_ii = {target}"
+        asked = f"target_fps = {design.target_fps:g}, {target:,} cycles per frame,"
     if target is not None and target < frame_beats:
         raise ConfigError(
-            f"{asked}: {target} cycles per frame, but a frame arrives in {frame_beats} beats of "
+            f"{asked} cannot be met: a frame arrives in {frame_beats:,} beats of "
             f"{design.frame_beat_bytes} bytes; raise frame_beat_bytes or the clock, or lower the "
             "target"
         )
@@ -155,10 +155,12 @@ def request_of(design: Design, *, part: str, reach: Sequence[float], frame_beats
         for stage in design.stages
     )
     goal = Goal(
-        share=tuple(Fraction(part_of).limit_denominator(10**6) for part_of in reach),
+        share=tuple(Fraction(max(part_of, _RAREST)).limit_denominator(10**6) for part_of in reach),
         fixed=own,
         ii_cycles=target,
         least=frame_beats,
+        asked=asked,
+        clk_period_ns=design.clk_period_ns,
     )
     given = design.fill
     fill = Fill() if given == "auto" else given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor, inf
 
@@ -12,7 +12,7 @@ import numpy as np
 from hwflow.dataflow.folding.file import stage_name
 from hwflow.dataflow.folding.milp import TOLERANCE, Solution, least_overflow, solve
 from hwflow.dataflow.folding.problem import RESOURCES, FloatArray, vector
-from hwflow.dataflow.folding.space import Space
+from hwflow.dataflow.folding.space import Layer, Space
 from hwflow.errors import ConfigError
 
 # Any folding within the budget answers whether there is one.
@@ -29,13 +29,16 @@ class Goal:
     ``share``: of a stage, the part of the frames that it must keep up with; at n cycles per frame
     of the design it may take n / share. ``fixed``: of a stage, its own target instead.
     ``ii_cycles``: the design's target, or None for the fastest within the budget, which is no
-    faster than ``least``, cycles in which a frame arrives.
+    faster than ``least``, cycles in which a frame arrives. ``asked``: the target in the user's
+    words; with ``clk_period_ns``, errors tell frames per second too.
     """
 
     share: tuple[Fraction, ...]
     fixed: tuple[int | None, ...]
     ii_cycles: int | None
     least: int = 1
+    asked: str = ""
+    clk_period_ns: float | None = None
 
     def limits(self, ii_cycles: float) -> tuple[float, ...]:
         """Return the cycles that each stage may take where the design takes ``ii_cycles``."""
@@ -144,16 +147,19 @@ def _unmet(space: Space, goal: Goal, budget: Budget) -> ConfigError:
     """Return the error that says what limits, what can be had instead, and what binds."""
     asked = _asked(goal)
     goal = _scalable(goal)
-    wanted = goal.ii_cycles or 1
+    wanted = goal.ii_cycles or inf
     best = _fastest(space, goal, budget)
     slow = _slowest_layer(space, goal, wanted)
     if slow is not None:
         layer, cycles = slow
         reason = (
-            f"layer {layer} needs at least {cycles:,} cycles per frame however far it is unfolded"
+            f"layer {_called(layer)} needs at least {cycles:,} cycles per frame however far it is "
+            "unfolded"
         )
+        if goal.fixed[layer.stage] is not None:
+            return ConfigError(f"{asked}: {reason}; raise the target of its stage to that")
     else:
-        reason = _overflow(space, goal, budget, wanted if goal.ii_cycles else inf)
+        reason = _overflow(space, goal, budget, wanted)
     if best is None:
         smallest = _overflow(space, goal, budget, inf)
         told = reason if slow is None else f"{reason}. At no speed does it fit either: {smallest}"
@@ -163,22 +169,29 @@ def _unmet(space: Space, goal: Goal, budget: Budget) -> ConfigError:
             "design)"
         )
     best_told = f"The best II that can be had within {budget.part} is {best:,} cycles"
+    if goal.clk_period_ns is not None:
+        best_told += f", {1e9 / (best * goal.clk_period_ns):,.0f} frames per second"
     limits = goal.limits(best)
     if len(limits) > 1:
         each = ", ".join(f"{stage_name(k)} {int(limit):,}" for k, limit in enumerate(limits))
         best_told += f" ({each})"
+    if slow is not None and best == _candidates(space, goal)[0]:
+        return ConfigError(
+            f"{asked}: {reason}. {best_told}, where that layer is fully unfolded and no resource "
+            "binds: raise the target to that, or the clock"
+        )
     if slow is not None:
-        best_told += _what_binds(space, goal, budget, best)
+        best_told += f"; {_what_binds(space, goal, budget, best)}"
     return ConfigError(
         f"{asked}: {reason}. {best_told}: raise the target to that, or allow more of the part with "
-        "--fill"
+        "--fill (fill: in the design)"
     )
 
 
 def _asked(goal: Goal) -> str:
     """Return how the target that cannot be met is called."""
     if goal.ii_cycles is not None:
-        return f"target of {goal.ii_cycles:,} cycles per frame cannot be met"
+        return f"{goal.asked or f'target of {goal.ii_cycles:,} cycles per frame'} cannot be met"
     told = [
         f"{stage_name(stage)} {own:,}" for stage, own in enumerate(goal.fixed) if own is not None
     ]
@@ -193,45 +206,57 @@ def _scalable(goal: Goal) -> Goal:
         return goal
     own = [cycles for cycles in goal.fixed if cycles is not None]
     share = tuple(Fraction(own[0], cycles) for cycles in own)
-    return Goal(share, (None,) * len(own), own[0], goal.least)
+    return replace(goal, share=share, fixed=(None,) * len(own), ii_cycles=own[0])
 
 
-def _slowest_layer(space: Space, goal: Goal, ii_cycles: float) -> tuple[str, int] | None:
+def _called(layer: Layer) -> str:
+    return f"{stage_name(layer.stage)}/{layer.name}"
+
+
+def _slowest_layer(space: Space, goal: Goal, ii_cycles: float) -> tuple[Layer, int] | None:
     """Return the layer that misses its limit by the largest factor in any folding."""
     limits = goal.limits(ii_cycles)
-    worst, told = 1.0, None
+    worst = 1.0
+    told: tuple[Layer, int] | None = None
     for layer in space.layers:
         cycles = min(option.cycles for option in layer.options)
         factor = cycles / max(limits[layer.stage], 0.5)
         if factor > worst:
-            worst, told = factor, (f"{stage_name(layer.stage)}/{layer.name}", cycles)
+            worst, told = factor, (layer, cycles)
     return told
 
 
 def _what_binds(space: Space, goal: Goal, budget: Budget, best: int) -> str:
-    """Say why ``best`` is not lower: the resource, or the layer once more."""
-    faster = [value for value in _candidates(space, goal) if value < best]
-    if not faster:
-        return ", where that layer is fully unfolded and no resource binds"
-    return f"; faster ones do not fit: at {faster[-1]:,}, " + _overflow(
-        space, goal, budget, faster[-1]
-    )
+    """Say which resource the next II below ``best`` asks too much of."""
+    faster = [value for value in _candidates(space, goal) if value < best][-1]
+    return f"at {faster:,}, {_overflow(space, goal, budget, faster)}"
 
 
 def _overflow(space: Space, goal: Goal, budget: Budget, ii_cycles: float) -> str:
-    """Say which resource a target asks too much of, how much, and for which layer most."""
+    """Say which resources a target asks too much of, how much, and for which layer most.
+
+    Of the folding whose largest excess is least: where LUTs could stand for DSPs, both bind.
+    """
     problem, kept = space.problem(goal.limits(ii_cycles), fixed=budget.fixed)
     solution = least_overflow(problem, budget=budget.limit)
-    binding = int(np.argmax(solution.used / budget.limit))
-    resource = _NAMES[RESOURCES[binding]]
+    ratio = solution.used / budget.limit
+    binding = [int(r) for r in np.argsort(-ratio) if ratio[r] > 1] or [int(np.argmax(ratio))]
+    needs = []
+    for resource in binding:
+        around = budget.fixed[resource]
+        beside = f" ({around:,.0f} of them around the stages)" if around > 0 else ""
+        name = _NAMES[RESOURCES[resource]]
+        needs.append(
+            f"{solution.used[resource]:,.0f} {name}{beside} of {budget.limit[resource]:,.0f}"
+        )
     shares = [
-        vector(layer.options[option].resources)[binding]
+        vector(layer.options[option].resources)[binding[0]]
         for layer, option in zip(space.layers, _unkept(kept, solution), strict=True)
     ]
     most = int(np.argmax(shares))
-    layer = space.layers[most]
+    names = " and ".join(_NAMES[RESOURCES[resource]] for resource in binding)
     return (
-        f"{resource} bind: the leanest folding needs {solution.used[binding]:,.0f} of "
-        f"{budget.limit[binding]:,.0f}, most of them ({shares[most]:,.0f}) layer "
-        f"{stage_name(layer.stage)}/{layer.name}"
+        f"{names} bind: the leanest folding needs {' and '.join(needs)}, the most "
+        f"{_NAMES[RESOURCES[binding[0]]]} in layer {_called(space.layers[most])} "
+        f"({shares[most]:,.0f})"
     )

@@ -77,7 +77,7 @@ class Space:
         """Return the problem of meeting ``limits``, cycles per frame of each stage.
 
         With it, for each layer, the indices of the options within its stage's limit. FIFOs are
-        those by formula for stages as slow as their limits.
+        those by formula for stages as slow as their limits. Leaves layers at arbitrary foldings.
         """
         kept = tuple(
             np.array(
