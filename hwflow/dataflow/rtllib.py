@@ -64,6 +64,19 @@ _RECOVERY_WATCH = """\
 		end
 	end : blkRecoveryWatch
 """
+_CONVERTER = "	vpc #(.W(1), .N(IBITS * OBITS), .PI(IBITS), .PO(OBITS)) core (\n"
+_CONVERTER_BY_LCM = """\
+	function int unsigned gcd(input int unsigned  a, input int unsigned  b);
+		gcd = a;
+		for(int unsigned  rest = b; rest > 0;) begin
+			automatic int unsigned  next = gcd % rest;
+			gcd = rest;
+			rest = next;
+		end
+	endfunction : gcd
+
+	vpc #(.W(1), .N(IBITS / gcd(IBITS, OBITS) * OBITS), .PI(IBITS), .PO(OBITS)) core (
+"""
 _DIRECTIVE = "IEEE 1800 forbids directives in modules, and yosys' slang reader refuses them"
 
 EDITS: tuple[Edit, ...] = (
@@ -109,6 +122,13 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit("dwc/hdl/vpc.sv", ");\n`default_nettype none\n", ");\n", _DIRECTIVE),
     Edit("dwc/hdl/vpc.sv", "`default_nettype wire\nendmodule : vpc", "endmodule : vpc", _DIRECTIVE),
+    Edit(
+        "dwc/hdl/dwc_axi.sv",
+        _CONVERTER,
+        _CONVERTER_BY_LCM,
+        "a vector of least length: where one width divides the other, shift registers do what "
+        "took barrel shifters, five LUTs a bit",
+    ),
     Edit(
         "thresholding/hdl/thresholding.sv",
         "p.ptr[M-1:SN+1] <",
