@@ -1,0 +1,148 @@
+"""How far the cost models are off on whole designs, none of which is in the fit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hwflow.config.accelerator import DESIGN_FILE, Accelerator
+from hwflow.config.base import StrictModel, load
+from hwflow.config.synthesis import Resources as Counted
+from hwflow.cost.resources import Resources
+from hwflow.dataflow.finn import session
+from hwflow.dataflow.resources import controller_resources, layer_estimates
+from hwflow.dataflow.stage import GRAPHS, HARDWARE_GRAPH
+from hwflow.dataflow.verify import load_graph
+from hwflow.log import Progress, silent
+from hwflow.rtl.accelerator import StagePorts
+from hwflow.synth.step import synth
+
+CONTROLLER = "controller"
+# Below so many a resource is not compared: one DSP more or less says nothing of a model.
+LEAST = {"lut": 100, "ff": 100, "dsp": 4, "bram36": 2}
+
+
+class Amounts(StrictModel):
+    """Resources as numbers; estimates are not whole."""
+
+    lut: float
+    lutram: float
+    ff: float
+    dsp: float
+    bram36: float
+
+
+class Node(StrictModel):
+    """One hardware node, or the controller: what was estimated and what was synthesised."""
+
+    name: str
+    op: str
+    estimated: Amounts
+    synthesised: Amounts
+
+
+class Part(StrictModel):
+    """A stage, or the controller: sums over its nodes.
+
+    ``error``: relative, by resource; of those alone of which there are enough to compare.
+    """
+
+    name: str
+    estimated: Amounts
+    synthesised: Amounts
+    error: dict[str, float]
+    nodes: tuple[Node, ...]
+
+
+class Holdout(StrictModel):
+    """One design; ``tool``: what synthesised it, each node by itself."""
+
+    design: str
+    tool: str
+    parts: tuple[Part, ...]
+
+
+def holdout(accelerator: Path, out_dir: Path, *, progress: Progress = silent) -> Holdout:
+    """Estimate the built ``accelerator`` by the models as they are now, and synthesise it.
+
+    ``out_dir``: for ``synthesis.json``. What was synthesised before is recalled.
+
+    Raises:
+        ToolNotFoundError: yosys or finn-plus is missing.
+        ToolFailedError: yosys refused a node.
+        ConfigError: a file of the accelerator is missing.
+    """
+    design = load(Accelerator, accelerator / DESIGN_FILE)
+    synthesis = synth(accelerator, out_dir, progress=progress)
+    blocks = iter(synthesis.blocks)
+    controller = Node(
+        name=design.top,
+        op=CONTROLLER,
+        estimated=_amounts(_controller(design)),
+        synthesised=_amounts(next(blocks).resources),
+    )
+    parts = [_part(CONTROLLER, (controller,))]
+    for stage, estimates in zip(design.stages, _stages(accelerator, design), strict=True):
+        nodes = [
+            Node(
+                name=layer.name,
+                op=layer.op,
+                estimated=_amounts(estimates[layer.name]),
+                synthesised=_amounts(next(blocks).resources),
+            )
+            for layer in stage.layers
+        ]
+        parts.append(_part(stage.name, nodes))
+    return Holdout(design=design.name, tool=synthesis.tool, parts=tuple(parts))
+
+
+def worst(holdouts: Sequence[Holdout]) -> dict[str, float]:
+    """Return the largest error of a stage, by resource; controllers are small and apart."""
+    found: dict[str, float] = {}
+    for part in (part for one in holdouts for part in one.parts if part.name != CONTROLLER):
+        for resource, error in part.error.items():
+            found[resource] = max(found.get(resource, 0.0), abs(error))
+    return found
+
+
+def _stages(accelerator: Path, design: Accelerator) -> Iterator[dict[str, Resources]]:
+    """Yield the estimates of each stage's nodes by name."""
+    with tempfile.TemporaryDirectory(prefix="hwflow-cost-") as name, session(Path(name) / "finn"):
+        for stage in design.stages:
+            graph = load_graph(accelerator / GRAPHS / stage.name / HARDWARE_GRAPH)
+            yield dict(layer_estimates(graph))
+
+
+def _controller(design: Accelerator) -> Resources:
+    return controller_resources(
+        [StagePorts(s.top, s.in_bytes, s.score_bits, s.score_lanes) for s in design.stages],
+        classes=design.classes,
+        frame_bytes=design.frame_bytes,
+        frame_beat_bytes=design.frame_beat_bytes,
+        retention_frames=design.retention_frames,
+    )
+
+
+def _part(name: str, nodes: Sequence[Node]) -> Part:
+    estimated, synthesised = (
+        _sum([n.estimated for n in nodes]),
+        _sum([n.synthesised for n in nodes]),
+    )
+    error = {
+        resource: round(getattr(estimated, resource) / getattr(synthesised, resource) - 1, 4)
+        for resource, least in LEAST.items()
+        if getattr(synthesised, resource) >= least
+    }
+    return Part(
+        name=name, estimated=estimated, synthesised=synthesised, error=error, nodes=tuple(nodes)
+    )
+
+
+def _sum(amounts: Sequence[Amounts]) -> Amounts:
+    fields = Amounts.model_fields
+    return Amounts(**{name: round(sum(getattr(a, name) for a in amounts), 1) for name in fields})
+
+
+def _amounts(found: Resources | Counted) -> Amounts:
+    return Amounts(**{name: round(getattr(found, name), 1) for name in Amounts.model_fields})
