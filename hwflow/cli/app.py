@@ -182,6 +182,16 @@ def build(
             show_default=False,
         ),
     ] = None,
+    fifos: Annotated[
+        str | None,
+        typer.Option(
+            "--fifos",
+            metavar="simulated|formula|FILE",
+            help="FIFO depths: the least that simulation finds, by formula, or as in this file; "
+            "each build writes fifos.json.",
+            show_default=False,
+        ),
+    ] = None,
     input_type: Annotated[
         str | None,
         typer.Option("--input-type", help="For model.onnx: auto, uint8, int8.", show_default=False),
@@ -227,6 +237,7 @@ def build(
         folding=FoldingOptions(
             target_ii=target_ii, target_fps=target_fps, fill=fill, folding=folding
         ),
+        fifos=fifos,
         frames=frames,
         verify=verify,
         out=out,

@@ -14,7 +14,7 @@ from hwflow.cli import jobs, render
 from hwflow.cli.background import Background
 from hwflow.cli.doctor import examine
 from hwflow.cli.files import demo_file, finished, read_design, read_recipe, trained_recipe
-from hwflow.cli.folding_options import FoldingOptions
+from hwflow.cli.folding_options import FoldingOptions, with_fifos
 from hwflow.cli.jobs import Job
 from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
@@ -22,6 +22,7 @@ from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
 from hwflow.config.design import Design, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE
+from hwflow.config.fifos import load_fifos
 from hwflow.config.folding import read_folding
 from hwflow.config.manifest import Outcome
 from hwflow.config.simulation import SIMULATION_FILE
@@ -129,6 +130,7 @@ def build(
     bundle: Path | None,
     options: ModelOptions,
     folding: FoldingOptions,
+    fifos: str | None,
     frames: Path | None,
     verify: bool,
     out: Path | None,
@@ -137,8 +139,11 @@ def build(
 ) -> None:
     """Build an accelerator from a bundle, from the design's own model, or from an ONNX file."""
     told = folding.applied(read_source(source, options, overrides=overrides))
+    told = with_fifos(told, fifos)
     if told.folding is not None:
         read_folding(Path(told.folding))  # a file that is none is named before anything starts
+    if told.fifos_file is not None:
+        load_fifos(Path(told.fifos_file))  # likewise
     chain = []
     if bundle is not None:
         options.refuse_with("--bundle", frames=frames)

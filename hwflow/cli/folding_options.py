@@ -1,4 +1,4 @@
-"""Options of `hwflow build` that say what to fold for; they replace what the design says."""
+"""Options of `hwflow build` for folding and FIFO depths; they replace what the design says."""
 
 from __future__ import annotations
 
@@ -55,6 +55,21 @@ class FoldingOptions:
         elif self.folding is not None:
             told |= {"folding": str(self.folding.absolute()), "fill": None}
         return parse(Design, told, source=" ".join([*given, *(["--fill"] if self.fill else [])]))
+
+
+def with_fifos(design: Design, fifos: str | None) -> Design:
+    """Return ``design`` with ``--fifos``, if given, instead of its own; a path comes back absolute.
+
+    Raises:
+        ConfigError: it is neither a word of the design's nor a .json file.
+    """
+    if fifos is None:
+        return design
+    told = design.model_dump(mode="json") | {"fifos": fifos}
+    found = parse(Design, told, source="--fifos")
+    if found.fifos_file is None:
+        return found
+    return found.model_copy(update={"fifos": str(Path(found.fifos_file).absolute())})
 
 
 def _fill(text: str) -> str | dict[str, float]:

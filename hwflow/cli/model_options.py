@@ -48,7 +48,7 @@ class ModelOptions:
 def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ...]) -> Design:
     """Return the design in the file ``source``, or that of the ONNX file ``source``.
 
-    Paths of a model and of a folding file come back absolute.
+    Paths of a model, of a folding file and of a file of FIFO depths come back absolute.
 
     Raises:
         ConfigError: naming file, field or option.
@@ -82,6 +82,8 @@ def _absolute(design: Design, folder: Path) -> Design:
         changed["model"] = design.model.model_copy(update={"path": path})
     if design.folding is not None:
         changed["folding"] = str((folder / design.folding).absolute())
+    if design.fifos_file is not None:
+        changed["fifos"] = str((folder / design.fifos_file).absolute())
     return design.model_copy(update=changed)
 
 

@@ -83,6 +83,10 @@ class Design(StrictModel):
     ``target_fps`` in frames per second, targets of each stage, ``folding`` (a folding file, path
     relative to the design). With a target, the cheapest folding that meets it within ``fill`` (by
     default, the whole part) is built; without, the fastest within ``fill``.
+
+    ``fifos``: depths between the layers are ``simulated`` (the least memory at which the stages
+    keep their pace), by ``formula`` (at once, without a simulator), or those of a file such as the
+    ``fifos.json`` that each build writes (path relative to the design).
     """
 
     schema_version: Literal[1]
@@ -99,6 +103,12 @@ class Design(StrictModel):
     target_fps: Annotated[float, Field(gt=0)] | None = None
     fill: Fill | Literal["auto"] | None = None
     folding: str | None = None
+    fifos: Annotated[str, Field(pattern=r"^(simulated|formula|.+\.json)$")] = "simulated"
+
+    @property
+    def fifos_file(self) -> str | None:
+        """The file that ``fifos`` names, if it names one."""
+        return self.fifos if self.fifos.endswith(".json") else None
 
     @model_validator(mode="after")
     def _one_goal(self) -> Self:

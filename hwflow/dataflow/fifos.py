@@ -12,7 +12,7 @@ from typing import Any
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
-from hwflow.config.fifos import Fifo, Fifos, FifoSource, StageFifos
+from hwflow.config.fifos import Fifo, Fifos, FifoSource, StageFifos, write_fifos
 from hwflow.cost.fifo import fifo_memory
 from hwflow.dataflow import finn
 from hwflow.dataflow.describe import describe
@@ -85,6 +85,24 @@ def set_depths(folder: Path, depths: Mapping[str, int], found: FifoSource) -> Ac
     design = design.model_copy(update={"stages": tuple(stages)})
     (folder / DESIGN_FILE).write_text(design.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return design
+
+
+def keep_formula(folder: Path) -> Fifos:
+    """Leave the accelerator's FIFOs as deep as they are; write ``fifos.json``."""
+    fifos = read_fifos(folder)
+    write_fifos(fifos, folder)
+    return fifos
+
+
+def take_given(folder: Path, given: Fifos) -> Fifos:
+    """Make the FIFOs of the accelerator in ``folder`` as deep as ``given``; write ``fifos.json``.
+
+    Raises:
+        ConfigError: as ``set_depths``.
+    """
+    depths = {fifo.name: fifo.depth_words for stage in given.stages for fifo in stage.fifos}
+    set_depths(folder, depths, "given")
+    return keep_formula(folder)
 
 
 def _assign(model: Model, depths: Mapping[str, int], found: FifoSource) -> None:

@@ -163,8 +163,15 @@ class _Sizing:
     def keeps_pace(self, depths: tuple[int, ...]) -> bool:
         """Whether the stage is as fast as without limits."""
         if depths not in self.known:
-            run = self.run(depths)
-            self.known[depths] = not run.stalled and steady_pace(run.out_cycles) <= self.pace
+            self.simulations += 1
+            run = self.gauged.run(
+                depths,
+                self.frames,
+                patience=self.patience,
+                slowest=(self.frames - STEADY_FRAMES, ceil(self.pace)),
+            )
+            whole = len(run.out_cycles) == self.frames
+            self.known[depths] = whole and steady_pace(run.out_cycles) <= self.pace
         return self.known[depths]
 
 
@@ -219,8 +226,8 @@ class _Search:
         return True
 
     def _widen(self) -> None:
-        """Double what should have sufficed: block RAM shows a word a clock later than LUTs do."""
-        self.levels = [(2 * depths[0], *depths) for depths in self.levels]
+        """Add a step to what should have sufficed: block RAM shows words later than LUTs do."""
+        self.levels = [(depth_steps(depths[0] + 1)[-1], *depths) for depths in self.levels]
 
     def _lower(self, group: list[int]) -> None:
         """Take ``group`` to its cheapest levels: together, by halves, or one as far as it goes."""
