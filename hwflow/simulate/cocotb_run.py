@@ -42,15 +42,38 @@ def run_cocotb(
     ``test_module`` and what it imports. ``env`` reaches the test module (use it for what is known
     only at run time). Raises SystemExit or AssertionError, as cocotb does, when a test fails.
     """
-    from cocotb_tools.check_results import get_results
+    build_cocotb(
+        top,
+        sources=sources,
+        build_dir=build_dir,
+        parameters=parameters,
+        flags=flags,
+        optimise=optimise,
+    )
+    simulate_cocotb(
+        top,
+        test_module=test_module,
+        build_dir=build_dir,
+        python_path=python_path,
+        env=env,
+        testcase=testcase,
+    )
+
+
+def build_cocotb(
+    top: str,
+    *,
+    sources: Sequence[Path],
+    build_dir: Path,
+    parameters: Mapping[str, int | str] | None = None,
+    flags: Sequence[str] = (),
+    optimise: str = "-O0",
+) -> None:
+    """Build ``top`` for cocotb in ``build_dir``; see ``run_cocotb``."""
     from cocotb_tools.runner import get_runner
 
-    verilator = find_verilator(optimise=optimise)
-    # The runner hands its own sys.path to the simulation and nothing else.
-    paths = mock.patch.object(sys, "path", [*map(str, python_path), *sys.path])
-    with _environment(verilator.env), paths:
-        runner = get_runner("verilator")
-        runner.build(
+    with _environment(find_verilator(optimise=optimise).env):
+        get_runner("verilator").build(
             sources=list(sources),
             hdl_toplevel=top,
             parameters=dict(parameters or {}),
@@ -59,14 +82,38 @@ def run_cocotb(
             always=True,
             log_file=build_dir.with_suffix(".build.log"),
         )
-        results = runner.test(
+
+
+def simulate_cocotb(
+    top: str,
+    *,
+    test_module: str,
+    build_dir: Path,
+    python_path: Sequence[Path],
+    env: Mapping[str, str] | None = None,
+    testcase: str | None = None,
+    log: Path | None = None,
+) -> None:
+    """Run every cocotb test of ``test_module`` on what was built in ``build_dir``.
+
+    ``log``: a file for what is said meanwhile, instead of stdout; see ``run_cocotb``.
+    """
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    # The runner hands its own sys.path to the simulation and nothing else.
+    paths = mock.patch.object(sys, "path", [*map(str, python_path), *sys.path])
+    with _environment(find_verilator().env), paths:
+        results = get_runner("verilator").test(
             hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
             test_module=test_module,
             testcase=testcase,
             build_dir=build_dir,
             test_dir=build_dir,
             extra_env=dict(env or {}),
             results_xml=str(build_dir / "results.xml"),
+            log_file=log,
         )
     tests, failures = get_results(results)
     assert tests > 0, f"{test_module}: no cocotb test ran"

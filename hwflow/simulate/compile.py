@@ -75,6 +75,11 @@ class Ports:
 def render_harness(ports: Ports, *, trace: bool) -> str:
     """Return the C++ of the bench for ``ports``."""
     template = resources.files("hwflow.simulate").joinpath("harness.cpp.j2").read_text("utf-8")
+    return render(template, ports, trace=trace)
+
+
+def render(template: str, ports: Ports, *, trace: bool) -> str:
+    """Return the text of a bench's ``template`` for ``ports``."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -98,12 +103,14 @@ def compile_model(
     trace: bool = False,
     defines: Sequence[str] = (),
     optimise: str = "-O1",
+    bench: str | None = None,
 ) -> Path:
     """Return the shared library of ``ports.top``, compiled now or found in the cache.
 
     ``sources`` (Verilog, SystemVerilog, ``.vlt``) are relative to ``folder``, which is Verilator's
     working folder. Memory files are read when a model is made, so they are no part of the library.
-    ``defines``: Verilog macros that are defined.
+    ``defines``: Verilog macros that are defined. ``bench``: C++ to put around the design instead of
+    ``harness.cpp.j2``.
 
     Raises:
         ToolNotFoundError: no Verilator, compiler, make or perl.
@@ -111,7 +118,7 @@ def compile_model(
         ConfigError: a source is missing.
     """
     verilator = find_verilator(optimise=optimise)
-    harness = render_harness(ports, trace=trace)
+    harness = render_harness(ports, trace=trace) if bench is None else bench
     macros = [f"-D{name}" for name in defines]
     settings = f"{verilator.version} {optimise} {FLAGS} {macros}"
     key = _key(ports, sources, folder, harness, settings)
