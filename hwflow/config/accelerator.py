@@ -26,7 +26,8 @@ class Layer(StrictModel):
 
     ``layer``: what it belongs to in the network; a window generator, width converter or FIFO goes
     with the layer that it feeds. ``cycles``: estimated clock cycles per frame; ``mw`` × ``mh`` is
-    the weight matrix; ``memory_bits``: weights and thresholds.
+    the weight matrix; ``memory_bits``: weights and thresholds. ``module`` is the node's own, but a
+    FIFO's is shared by all FIFOs and takes its word and depth as parameters.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Layer(StrictModel):
     cycles: int = Field(ge=0)
     macs: int = 0
     fifo_depth_words: int | None = None
+    fifo_word_bits: int | None = None
     memory_bits: int = 0
     estimate: Estimate
 

@@ -76,6 +76,7 @@ def _layer(model: Model, operator: Any, *, stage: str) -> Layer:
         cycles=cycles_of(operator),
         macs=macs,
         fifo_depth_words=attribute("depth"),
+        fifo_word_bits=int(operator.get_outstream_width()) if node.op_type == FIFO else None,
         memory_bits=_memory_bits(model, node),
         estimate=_estimate(operator),
     )

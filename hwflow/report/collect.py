@@ -256,9 +256,10 @@ def _resources(synthesis_dir: Path) -> ResourceReport:
         provenance="synthesised",
         tool=found.tool,
         command=found.command,
-        covers="the cascade controller and hwflow's own layers, each by itself; FINN's layers not",
+        covers="the cascade controller and each layer of the stages, each by itself",
         total=Resources(
             lut=sum(r.lut for r in each),
+            lutram=sum(r.lutram for r in each),
             ff=sum(r.ff for r in each),
             dsp=sum(r.dsp for r in each),
             bram36=sum(r.bram36 for r in each),

@@ -112,7 +112,7 @@ def _row(
 ) -> LayerRow:
     slowest = max(nodes, key=lambda node: node.cycles)
     main = max(nodes, key=lambda node: (node.macs, node.pe is not None))
-    found = [blocks.get(node.module) for node in nodes]
+    found = [blocks.get(node.name) for node in nodes]
     complete = [value for value in found if value is not None]
     return LayerRow(
         layer=name,

@@ -1,27 +1,28 @@
-"""The ``synth`` step: resources of the controller and of each of hwflow's own layers."""
+"""The ``synth`` step: resources of the controller and of each layer of the stages."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
-from hwflow.config.accelerator import DESIGN_FILE, Accelerator, StageHardware
+from hwflow.config.accelerator import DESIGN_FILE, Accelerator, Layer, StageHardware
 from hwflow.config.base import load
-from hwflow.config.synthesis import SYNTHESIS_FILE, Block, Synthesis
+from hwflow.config.synthesis import SYNTHESIS_FILE, Block, Resources, Synthesis
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
+from hwflow.synth.block import synthesise
+from hwflow.synth.sources import Sources
 from hwflow.synth.yosys import FAMILY, SYNTHESIS, Yosys
 
-OWN_PREFIX = "hwf_"
-STUBS = "stage_stubs.v"
+# FINN's DSP matrix unit reads its weights from a module of its own, beside it in the stage.
+MEMORY_SUFFIX = "_memstream_wrapper"
 
 
 def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthesis:
-    """Estimate the own blocks of the accelerator in ``folder`` and write ``synthesis.json``.
+    """Estimate each block of the accelerator in ``folder`` and write ``synthesis.json``.
 
-    Layers from FINN's library are not read by yosys' Verilog reader and are left out; the report
-    says which blocks it covers.
+    What was synthesised before, by content, is recalled from the user's cache.
 
     Raises:
         ToolNotFoundError: yosys is missing.
@@ -31,28 +32,22 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
     if not (folder / DESIGN_FILE).is_file():
         raise ConfigError(f"{folder}: no {DESIGN_FILE} in it; make one with `hwflow build`")
     design = load(Accelerator, folder / DESIGN_FILE)
+    sources = Sources(folder, _present(folder, design.sources))
     yosys = Yosys()
-    own = [source for source in design.sources if Path(source).name.startswith(OWN_PREFIX)]
-    blocks = []
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="hwflow-synth-") as name:
-        work = Path(name)
-        _copy(folder, work, design)
-        (work / STUBS).write_text("".join(map(stage_stub, design.stages)), encoding="utf-8")
-        plan: list[tuple[str, str, int | None, list[str]]] = [
-            (design.top, "controller", None, [*own, STUBS])
-        ]
-        generated = {Path(source).stem: source for source in design.sources}
-        for number, stage in enumerate(design.stages):
-            for layer in stage.layers:
-                if layer.backend == "hwflow":
-                    base = [source for source in own if source != generated.get(design.top)]
-                    plan.append((layer.module, layer.op, number, [*base, generated[layer.module]]))
-        for done, (module, op, where, sources) in enumerate(plan):
-            progress(f"yosys {module}", done, len(plan))
-            resources = yosys.estimate(module, sources=sources, folder=work, log_dir=out_dir)
-            blocks.append(Block(module=module, op=op, stage=where, resources=resources))
-        progress("done", len(plan), len(plan))
+    layers = [
+        (number, layer) for number, stage in enumerate(design.stages) for layer in stage.layers
+    ]
+    total = 1 + len(layers)
+    progress(f"yosys {design.top}", 0, total)
+    stubs = {stage.top: stage_stub(stage) for stage in design.stages}
+    controller = synthesise(design.top, sources, yosys=yosys, log_dir=out_dir, stubs=stubs)
+    blocks = [Block(module=design.top, op="controller", stage=None, resources=controller)]
+    for done, (number, layer) in enumerate(layers, start=1):
+        progress(f"yosys {layer.name}", done, total)
+        taken = _synthesise(layer, sources, yosys, out_dir)
+        blocks.append(Block(module=layer.name, op=layer.op, stage=number, resources=taken))
+    progress("done", total, total)
     result = Synthesis(
         schema_version=1,
         tool=f"yosys {yosys.version()}",
@@ -63,6 +58,18 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
     text = result.model_dump_json(indent=2) + "\n"
     (out_dir / SYNTHESIS_FILE).write_text(text, encoding="utf-8")
     return result
+
+
+def _synthesise(layer: Layer, sources: Sources, yosys: Yosys, log_dir: Path) -> Resources:
+    parameters = {}
+    if layer.fifo_word_bits is not None and layer.fifo_depth_words is not None:
+        parameters = {"DataBits": layer.fifo_word_bits, "Depth": layer.fifo_depth_words}
+    parts = (
+        synthesise(part, sources, yosys=yosys, log_dir=log_dir, parameters=parameters)
+        for part in (layer.module, layer.module + MEMORY_SUFFIX)
+        if part in sources
+    )
+    return reduce(_add, parts)
 
 
 def stage_stub(stage: StageHardware) -> str:
@@ -78,11 +85,20 @@ endmodule
 """
 
 
-def _copy(folder: Path, work: Path, design: Accelerator) -> None:
-    for source in design.sources:
+def _present(folder: Path, sources: Sequence[str]) -> Sequence[str]:
+    for source in sources:
         if not (folder / source).is_file():
             raise ConfigError(
                 f"{folder / source}: missing from the accelerator; run `hwflow build` again"
             )
-    for parent in {Path(source).parent for source in design.sources}:
-        shutil.copytree(folder / parent, work / parent, dirs_exist_ok=True)
+    return sources
+
+
+def _add(one: Resources, other: Resources) -> Resources:
+    return Resources(
+        lut=one.lut + other.lut,
+        lutram=one.lutram + other.lutram,
+        ff=one.ff + other.ff,
+        dsp=one.dsp + other.dsp,
+        bram36=one.bram36 + other.bram36,
+    )

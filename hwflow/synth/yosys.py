@@ -18,10 +18,21 @@ FAMILY = "xc7"
 SYNTHESIS = f"synth_xilinx -family {FAMILY} -noiopad -noclkbuf -flatten"
 TAIL_LINES = 20
 
+OWN_PREFIX = "hwf_"
+# WASM has no threads; YOSYS chooses between attributes, as yosys' own reader defines it.
+SLANG = (
+    "read_slang --threads 1 --allow-use-before-declare --ignore-assertions --ignore-timing -DYOSYS"
+)
+# Ports of FINN's layers that a stage ties off or leaves open: without them, their logic goes too.
+IDLE_PORTS = ("s_axilite_*", "count", "maxcount")
+
 # LUTs of each primitive that is made of them (UG474, tables 2-1 to 2-5).
-LUTS = {
+LOGIC_LUTS = {
     **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    "LUT6_2": 1,
     "INV": 0,  # packed into a neighbour
+}
+MEMORY_LUTS = {
     "SRL16E": 1,
     "SRLC32E": 1,
     "RAM32X1S": 1,
@@ -34,6 +45,7 @@ LUTS = {
     "RAM32M": 4,
     "RAM64M": 4,
 }
+LUTS = {**LOGIC_LUTS, **MEMORY_LUTS}
 FLIP_FLOPS = frozenset({"FDRE", "FDSE", "FDCE", "FDPE"})
 BRAM36 = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
 
@@ -63,9 +75,15 @@ class Yosys:
             )
 
     def estimate(
-        self, top: str, *, sources: Sequence[str], folder: Path, log_dir: Path
+        self,
+        top: str,
+        *,
+        sources: Sequence[str],
+        folder: Path,
+        log_dir: Path,
+        parameters: Mapping[str, int] | None = None,
     ) -> Resources:
-        """Return the resources of ``top`` after technology mapping for 7-series.
+        """Return the resources of ``top`` with ``parameters`` after mapping for 7-series.
 
         ``sources`` are relative to ``folder``, where yosys runs: compiled to WebAssembly it sees
         nothing outside of its working folder. Its output goes to ``log_dir``/<top>.log.
@@ -80,7 +98,9 @@ class Yosys:
             )
         report, log = f"{top}.stat.json", log_dir / f"{top}.log"
         script = folder / f"{top}.ys"
-        script.write_text(synthesis_script(top, sources, report), encoding="utf-8")
+        script.write_text(
+            synthesis_script(top, sources, report, parameters=parameters or {}), encoding="utf-8"
+        )
         command = [*_command(), "-q", "-s", script.name]
         with log.open("w", encoding="utf-8") as stream:
             status = subprocess.run(
@@ -104,12 +124,23 @@ def _command() -> list[str]:
     return [sys.executable, "-c", start]
 
 
-def synthesis_script(top: str, sources: Sequence[str], report: str) -> str:
-    """Return yosys commands that map ``top`` and write its cell counts to ``report``."""
+def synthesis_script(
+    top: str, sources: Sequence[str], report: str, *, parameters: Mapping[str, int]
+) -> str:
+    """Return yosys commands that map ``top`` and write its cell counts to ``report``.
+
+    ``parameters``: of ``top``, if it is ours.
+
+    yosys' own reader takes ours and plain Verilog. FINN's SystemVerilog needs slang's, which would
+    ignore the attributes by which our memories are mapped apart.
+    """
+    foreign = any(
+        source.endswith(".sv") and not Path(source).name.startswith(OWN_PREFIX)
+        for source in sources
+    )
     return "\n".join(
         [
-            # Deferred: a module's memory files are known only where it is instantiated.
-            *(f"read_verilog -sv -defer {source}" for source in sources),
+            *(_read_with_slang(top, sources) if foreign else _read(top, sources, parameters)),
             f"{SYNTHESIS} -top {top}",
             f"tee -q -o {report} stat -json",
             "",
@@ -117,13 +148,33 @@ def synthesis_script(top: str, sources: Sequence[str], report: str) -> str:
     )
 
 
+def _read(top: str, sources: Sequence[str], parameters: Mapping[str, int]) -> list[str]:
+    # Deferred: a module's memory files are known only where it is instantiated.
+    lines = [f"read_verilog -sv -defer {source}" for source in sources]
+    if parameters:
+        chosen = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+        lines.append(f"hierarchy -top {top} {chosen}")
+    return lines
+
+
+def _read_with_slang(top: str, sources: Sequence[str]) -> list[str]:
+    return [
+        "read_verilog -lib -specify +/xilinx/cells_sim.v",  # DSP48E1 and LUT6_2, which FINN names
+        f"{SLANG} --top {top} {' '.join(sources)}",
+        f"delete -port {' '.join(f'{top}/w:{pattern}' for pattern in IDLE_PORTS)}",
+        f"setundef -undriven -zero {top}",
+    ]
+
+
 def parse_statistics(report: Mapping[str, object]) -> Resources:
     """Return the resources in the output of ``stat -json``."""
     design = report["design"]
     assert isinstance(design, Mapping)
     cells: Mapping[str, int] = design["num_cells_by_type"]
+    memory = sum(MEMORY_LUTS.get(cell, 0) * count for cell, count in cells.items())
     return Resources(
-        lut=sum(LUTS.get(cell, 0) * count for cell, count in cells.items()),
+        lut=memory + sum(LOGIC_LUTS.get(cell, 0) * count for cell, count in cells.items()),
+        lutram=memory,
         ff=sum(count for cell, count in cells.items() if cell in FLIP_FLOPS),
         dsp=cells.get("DSP48E1", 0),
         bram36=sum(size * cells.get(cell, 0) for cell, size in BRAM36.items()),
