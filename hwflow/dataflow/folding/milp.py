@@ -17,6 +17,8 @@ import numpy as np
 
 from hwflow.dataflow.folding.problem import FloatArray, Problem, undominated
 
+# HiGHS stops at an absolute gap of 1e-6, which shares of a part would come close to.
+_SCALE = 1e4
 # Rows are scaled to shares of the budget; HiGHS holds them to 1e-6.
 TOLERANCE = 1e-5
 
@@ -87,7 +89,7 @@ def solve(
     scale = np.where(room > 0, room, 1.0)
     values, proven = _run(
         program,
-        objective=prices @ program.resources,
+        objective=_SCALE * prices @ program.resources,
         rows=program.resources[rows] / scale[:, None],
         most=room / scale,
         gap=gap,

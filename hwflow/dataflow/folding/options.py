@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from hwflow.cost.memory import LUT_DEPTH
 from hwflow.cost.resources import Resources
 from hwflow.dataflow.folding.window import window_shapes
 from hwflow.dataflow.resources import Unit, layer_resources
@@ -16,20 +17,25 @@ Model = Any
 
 MATRIX = frozenset({"HwfMVAU_rtl", "HwfXnorMVAU_rtl"})
 DEPTHWISE = "HwfVVAU_rtl"
+RamStyle = Literal["auto", "lut", "block"]
 _CHANNELS = ("NumChannels", "Channels")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What an option sets; None where the layer has no such attribute."""
+    """What an option sets; None where the layer has no such attribute.
+
+    ``ram_style`` of weights: "auto" is what their size suggests, "lut" or "block" the other one.
+    """
 
     pe: int | None = None
     simd: int | None = None
     parallel_window: int | None = None
     unit: Unit | None = None
+    ram_style: RamStyle | None = None
 
     def attributes(self) -> Iterator[tuple[str, int]]:
-        """Yield the attributes of the hardware node, without the unit."""
+        """Yield the attributes of the hardware node that shape its streams."""
         for name, value in (
             ("PE", self.pe),
             ("SIMD", self.simd),
@@ -61,7 +67,7 @@ def divisors(number: int) -> list[int]:
 
 
 def set_fold(operator: Any, fold: Fold) -> None:
-    """Set the attributes of ``fold``; units are placed by ``hwflow.dataflow.units``."""
+    """Set lanes as ``fold`` says; units and memories follow once all is chosen."""
     for name, value in fold.attributes():
         operator.set_nodeattr(name, value)
 
@@ -85,22 +91,24 @@ def layer_options(model: Model, operator: Any) -> tuple[Option, ...]:
         out_lanes = int(operator.get_folded_output_shape()[-1])
         words = fifo_depth(operator, None, cycles)
         options += [
-            Option(
-                fold,
-                cycles,
-                shape[-1],
-                out_lanes,
-                beats,
-                words,
-                layer_resources(operator, unit=fold.unit),
-            )
+            Option(fold, cycles, shape[-1], out_lanes, beats, words, _resources(operator, fold))
             for fold in folds
         ]
     return tuple(options)
 
 
+def _resources(operator: Any, fold: Fold) -> Resources:
+    """Return what ``operator``, folded as ``fold`` says, takes with its unit and memory."""
+    if fold.ram_style is None or fold.ram_style == "auto":
+        return layer_resources(operator, unit=fold.unit)
+    operator.set_nodeattr("ram_style", fold.ram_style)
+    found = layer_resources(operator, unit=fold.unit)
+    operator.set_nodeattr("ram_style", "auto")
+    return found
+
+
 def _folds(model: Model, operator: Any) -> Iterator[Sequence[Fold]]:
-    """Yield groups of folds that differ in the unit alone."""
+    """Yield groups of folds that differ in unit and memory alone."""
     kind = operator.onnx_node.op_type
     if kind == WINDOW:
         for simd, whole in window_shapes(operator):
@@ -112,7 +120,11 @@ def _folds(model: Model, operator: Any) -> Iterator[Sequence[Fold]]:
             for pe in divisors(rows):
                 fold = Fold(pe=pe, simd=simd)
                 set_fold(operator, fold)
-                yield [Fold(pe=pe, simd=simd, unit=unit) for unit in _units(operator, bits)]
+                yield [
+                    Fold(pe=pe, simd=simd, unit=unit, ram_style=style)
+                    for unit in _units(operator, bits)
+                    for style in _ram_styles(operator, unit)
+                ]
     else:
         for pe in divisors(channels(operator)):
             yield [Fold(pe=pe)]
@@ -126,6 +138,23 @@ def _units(operator: Any, finn_bits: int) -> Iterator[Unit]:
         yield "dsp"
     if operator.onnx_node.op_type == "HwfMVAU_rtl" and finn_takes(operator, finn_bits):
         yield "finn"
+
+
+def _ram_styles(operator: Any, unit: Unit) -> Iterator[RamStyle | None]:
+    """Yield where the weights may go: where their size suggests, and elsewhere if that can pay.
+
+    A shallow memory leaves most of a block empty. FINN's unit decides by itself.
+    """
+    if unit == "finn":
+        yield None
+        return
+    yield "auto"
+    xnor = operator.onnx_node.op_type == "HwfXnorMVAU_rtl"
+    bits = 1 if xnor else operator.operands().weight_bits
+    if operator.weights_in_block(bits):
+        yield "lut"
+    elif operator.folds() >= LUT_DEPTH:
+        yield "block"
 
 
 def sizes(operator: Any) -> tuple[int, int]:

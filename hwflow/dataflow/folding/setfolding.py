@@ -5,7 +5,7 @@ FINN's own layer types only: a matrix unit unfolds SIMD until the target is met 
 would be wider than 36 bits, then PE; a depthwise unit PE, then SIMD, and its window generator
 follows; a window generator SIMD, then whole windows; all others their lanes. If a layer then misses
 the target, all are folded again for the slowest layer's cycles (``two_pass_relaxation``). It knows
-no units: each matrix layer gets its cheapest.
+neither units nor where weights go: each matrix layer gets its cheapest.
 """
 
 from __future__ import annotations
