@@ -13,8 +13,9 @@ from hwflow.cost.fifo import FifoMemory, fifo_memory
 from hwflow.cost.streams import Fifo
 from hwflow.rtl.accelerator import AcceleratorParameters, StagePorts, render
 from hwflow.rtl.files import CASCADE_SOURCES, RTL_DIR
-from hwflow.synth.step import STUBS, stage_stub
+from hwflow.synth.step import stage_stub
 
+STUBS = "stage_stubs.v"
 FIFO_DEPTHS = (1, 2, 2, 5, 5, 8, 16, 24, 32, 40, 64, 100, 150, 256, 400, 512, 900, 1500)
 FIFO_BITS = (1, 2, 4, 8, 12, 16, 32, 36, 64, 128)
 MOST_FIFO_BITS = 32_000

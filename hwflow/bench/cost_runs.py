@@ -6,7 +6,6 @@ A run is known by the hash of its RTL, so that it is made again only where the R
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,7 +30,10 @@ from hwflow.dataflow.stitch import stitch
 from hwflow.log import Progress, silent
 from hwflow.rtl.accelerator import TOP as CONTROLLER
 from hwflow.rtl.accelerator import AcceleratorParameters
-from hwflow.synth.yosys import LUTS, SYNTHESIS, Yosys
+from hwflow.synth.block import synthesise
+from hwflow.synth.sources import Sources
+from hwflow.synth.step import MEMORY_SUFFIX
+from hwflow.synth.yosys import SYNTHESIS, Yosys
 
 PART, CLK_PERIOD_NS = "xc7z020clg400-1", 10.0
 SEED = 10
@@ -153,11 +155,13 @@ def _run(kind: str, written: _Written, folder: Path, known: Mapping[str, Run]) -
 
 
 def _synthesise(written: _Written, folder: Path) -> Resources:
-    top, sources = written.top, written.sources
-    used = Yosys().estimate(top, sources=sources, folder=folder, log_dir=folder)
-    cells = json.loads((folder / f"{top}.stat.json").read_text())["design"]["num_cells_by_type"]
-    lutram = sum(LUTS.get(c, 0) * n for c, n in cells.items() if c.startswith(("RAM", "SRL")))
-    return Resources(used.lut, lutram, used.ff, used.dsp, used.bram36)
+    sources = Sources(folder, written.sources)
+    found = Resources()
+    for module in (written.top, written.top + MEMORY_SUFFIX):
+        if module in sources:
+            used = synthesise(module, sources, yosys=Yosys(), log_dir=folder)
+            found += Resources(used.lut, used.lutram, used.ff, used.dsp, used.bram36)
+    return found
 
 
 def _hash(folder: Path, sources: Sequence[str]) -> str:

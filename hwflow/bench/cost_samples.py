@@ -18,7 +18,7 @@ Random = np.random.Generator
 
 FINN = "finn.custom_op.fpgadataflow.rtl"
 # Bounds of one sample: bit products a clock, and bits of stream or ROM.
-MOST_PRODUCTS, MOST_STREAM_BITS, MOST_ROM_BITS = 1536, 256, 1 << 17
+MOST_PRODUCTS, MOST_STREAM_BITS, MOST_ROM_BITS = 768, 256, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _thresholds(random: Random) -> Sample | None:
     out_bits = _pick(random, (1, 2, 2, 3, 4, 4, 4, 8))
     in_bits = _pick(random, (6, 8, 10, 12, 14, 16, 18, 20))
     steps, channels = 2**out_bits - 1, lanes * folds
-    if lanes * out_bits * in_bits > 640 or channels * steps * in_bits > MOST_ROM_BITS:
+    if lanes * out_bits * in_bits > 400 or channels * steps * in_bits > MOST_ROM_BITS:
         return None
     if in_bits < out_bits + 2 or lanes * steps > 1024:
         return None

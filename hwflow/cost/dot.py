@@ -11,17 +11,21 @@ GROUP = 6  # bits that hwf_popcount compresses at once
 SHIFT_REGISTER = 3
 
 
+# LUTs of a group of so many ones, products included: 3:2 takes two, each further bit one.
+GROUP_LUTS = (0, 1, 2, 2, 4, 5, 6)
+
+
 @dataclass(frozen=True)
 class DotSize:
     """Of one dot product.
 
-    ``products``: bit products, each entering a count. ``adder_bits``: sum bits of the adders behind
-    the first compression. ``registers``, ``shift_registers``: flip-flops, and LUTs that stand for
-    ``SHIFT_REGISTER`` or more of them in a row.
+    ``group_luts``: of the bit products and their first compression. ``adder_luts``: of the adders
+    behind, one for each bit but the carry out. ``registers``, ``shift_registers``: flip-flops, and
+    LUTs that stand for ``SHIFT_REGISTER`` or more of them in a row.
     """
 
-    products: int
-    adder_bits: int
+    group_luts: int
+    adder_luts: int
     registers: int
     shift_registers: int
 
@@ -39,65 +43,70 @@ def dot_size(lanes: int, weight_bits: int, act_bits: int) -> DotSize:
     half = 1
     while len(numbers) > 1:
         numbers = [
-            tree.join(numbers[k], numbers[k + 1] if k + 1 < len(numbers) else [], half)
+            tree.join(numbers[k], numbers[k + 1] if k + 1 < len(numbers) else None, half)
             for k in range(0, len(numbers), 2)
         ]
         half *= 2
-    tree.use(numbers[0])
-    return DotSize(
-        weight_bits * act_bits * lanes, tree.adder_bits, tree.registers, tree.shift_registers
-    )
+    tree.use(numbers[0].runs)
+    return DotSize(tree.group_luts, tree.adder_luts, tree.registers, tree.shift_registers)
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number of up to ``most``; ``runs``: of each bit, flip-flops in a row behind its logic."""
+
+    runs: tuple[int, ...]
+    most: int
+
+    def later(self) -> _Number:
+        """Return it behind one more flip-flop; a constant 0 needs none."""
+        return _Number(tuple(run + 1 if run else 0 for run in self.runs), self.most)
 
 
 class _Tree:
-    """Counts a tree; a number is, for each bit, the flip-flops in a row behind the last logic."""
+    """Counts what a tree is made of while it is laid out."""
 
     def __init__(self) -> None:
-        self.adder_bits = self.registers = self.shift_registers = 0
+        self.group_luts = self.adder_luts = self.registers = self.shift_registers = 0
 
-    def use(self, bits: Iterable[int]) -> None:
-        """Feed ``bits`` into logic."""
-        for run in bits:
+    def use(self, runs: Iterable[int]) -> None:
+        """Feed bits into logic."""
+        for run in runs:
             if run < SHIFT_REGISTER:
                 self.registers += run
             else:
                 self.shift_registers += 1
 
-    def add(self, a: list[int], b: list[int], bits: int) -> list[int]:
+    def add(self, a: Iterable[int], b: Iterable[int], bits: int) -> tuple[int, ...]:
         """Return the registered sum, of ``bits``."""
         self.use([*a, *b])
-        self.adder_bits += bits
-        return [1] * bits
+        self.adder_luts += bits - 1
+        return (1,) * bits
 
-    def count(self, ones: int, levels: int) -> list[int]:
+    def count(self, ones: int, levels: int) -> _Number:
         """Return the count of so many ``ones``, as late as after ``levels`` of adders."""
         groups = [GROUP] * (ones // GROUP) + [ones % GROUP] * (ones % GROUP > 0)
-        numbers = [([1] * most.bit_length(), most) for most in groups]
+        self.group_luts += sum(GROUP_LUTS[group] for group in groups)
+        numbers = [_Number((1,) * group.bit_length(), group) for group in groups]
         for _ in range(levels):
-            paired = []
-            for k in range(0, len(numbers) - 1, 2):
-                (a, most_a), (b, most_b) = numbers[k], numbers[k + 1]
-                most = most_a + most_b
-                paired.append((self.add(a, b, most.bit_length()), most))
-            if len(numbers) % 2:
-                bits, most = numbers[-1]
-                paired.append((_later(bits), most))
-            numbers = paired
-        return numbers[0][0]
+            paired = [
+                _Number(self.add(a.runs, b.runs, (a.most + b.most).bit_length()), a.most + b.most)
+                for a, b in zip(numbers[:-1:2], numbers[1::2], strict=True)
+            ]
+            numbers = paired + [number.later() for number in numbers[len(paired) * 2 :]]
+        return numbers[0]
 
-    def join(self, low: list[int], high: list[int], half: int) -> list[int]:
+    def join(self, low: _Number, high: _Number | None, half: int) -> _Number:
         """Return ``low`` + 2^``half`` × ``high``; its lowest bits meet no other."""
-        if not high:
-            return _later(low)
-        if len(low) <= half:
-            return _later([*low, *[0] * (half - len(low)), *high])
-        bits = max(len(low) - half, len(high)) + 1
-        return [*_later(low[:half]), *self.add(low[half:], high, bits)]
-
-
-def _later(bits: Iterable[int]) -> list[int]:
-    """Return ``bits`` behind one more flip-flop; a constant 0 needs none."""
-    return [run + 1 if run else 0 for run in bits]
+        if high is None:
+            return low.later()
+        most = low.most + (high.most << half)
+        if len(low.runs) <= half:
+            gap = (0,) * (half - len(low.runs))
+            return _Number((*low.runs, *gap, *high.runs), most).later()
+        lowest = _Number(low.runs[:half], 0).later().runs
+        above = self.add(low.runs[half:], high.runs, most.bit_length() - half)
+        return _Number((*lowest, *above), most)
 
 
 def adder_tree_bits(count: int, bits: int) -> int:

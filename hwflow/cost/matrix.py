@@ -9,12 +9,14 @@ from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.dot import GROUP, SHIFT_REGISTER, adder_tree_bits, dot_size
 from hwflow.cost.memory import distributed_ram_luts
 from hwflow.cost.resources import Resources
-from hwflow.cost.rom import Rom, constant_share
+from hwflow.cost.rom import Rom
 
 # mvu.sv: products of the narrowest lane, side by side in the 25-bit port of a DSP48E1.
 DSP_PORT_BITS = 25
 # yosys leaves narrower products to LUTs (synth_xilinx, mul2dsp: Y_MINWIDTH).
 DSP_RESULT = 9
+# Replay memories of so few bits become flip-flops.
+REGISTER_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class Matrix:
         starts = Rom(
             1 if self.constant_init else row_folds, self.pe * self.acc_bits, self.ram_style
         )
-        replay = distributed_ram_luts(column_folds, replayed) if column_folds > 1 else 0
+        held = column_folds * replayed
+        in_registers = column_folds == 1 or held <= REGISTER_BITS
+        replay = 0 if in_registers else distributed_ram_luts(column_folds, replayed)
         accumulated = self.pe * self.acc_bits * (column_folds > 1)
         out = self.pe * (1 if self.thresholded else self.acc_bits)
         counters = bits_for(self.folds) + bits_for(column_folds) + bits_for(row_folds)
@@ -93,7 +97,7 @@ class Matrix:
         }
         ff = {
             "weight_register": weights.register_bits,
-            "beat_bits": float(beat),
+            "beat_bits": float(beat + held * in_registers),
             "accumulated_bits": float(accumulated),
             "out_bits": float(out),
             "counter_bits": float(counters),
@@ -113,11 +117,9 @@ class Matrix:
             terms = {"adder_bits": tree, "small_products": float(small)}
             return Parts(exact, lut | terms, ff | terms)
         size = dot_size(self.simd, self.weight_bits, self.act_bits)
-        fixed = constant_share(self.folds)
         lut |= {
-            "products": self.pe * size.products * (1 - fixed),
-            "constant_products": self.pe * size.products * fixed,
-            "adder_bits": float(self.pe * size.adder_bits),
+            "group_luts": float(self.pe * size.group_luts),
+            "adder_luts": float(self.pe * size.adder_luts),
         }
         ff |= {"tree_registers": float(self.pe * size.registers)}
         shifted = float(self.pe * size.shift_registers)

@@ -52,8 +52,3 @@ def distinct(depth: int, width: int) -> float:
         return float(width)
     patterns = 2.0**depth
     return float((patterns - 2) * (1 - (1 - 1 / patterns) ** width))
-
-
-def constant_share(depth: int) -> float:
-    """Return the share of random columns of ``depth`` bits that are all 0 or all 1."""
-    return float(2.0 ** (1 - min(depth, 64)))

@@ -68,3 +68,8 @@ def save_runs(path: Path, runs: Sequence[Run], *, tool: str) -> None:
     """Write ``runs`` to ``path``, one a line."""
     lines = ",\n  ".join(json.dumps(asdict(run)) for run in runs)
     path.write_text(f'{{\n "tool": {json.dumps(tool)},\n "runs": [\n  {lines}\n ]\n}}\n', "utf-8")
+
+
+def tool_of(path: Path = RUNS_FILE) -> str:
+    """Return what made the runs in ``path``."""
+    return str(json.loads(path.read_text(encoding="utf-8"))["tool"])

@@ -63,7 +63,7 @@ _RECOVERY_WATCH = """\
 			end
 		end
 	end : blkRecoveryWatch
-"""
+"""  # noqa: E501 # upstream's text
 _CONVERTER = "	vpc #(.W(1), .N(IBITS * OBITS), .PI(IBITS), .PO(OBITS)) core (\n"
 _CONVERTER_BY_LCM = """\
 	function int unsigned gcd(input int unsigned  a, input int unsigned  b);
@@ -77,7 +77,25 @@ _CONVERTER_BY_LCM = """\
 
 	vpc #(.W(1), .N(IBITS / gcd(IBITS, OBITS) * OBITS), .PI(IBITS), .PO(OBITS)) core (
 """
+_SHIFT_LOAD = """\
+						Buf       <= '{ default: 'x };
+						Buf[N0-1] <= idat[0 +: GCD];
+"""
+_SHIFT_PARKED = """\
+							Buf       <= '{ default: 'x };
+							Buf[N0-1] <= Side;
+"""
+_ALWAYS_SHIFT = "words that are void may as well shift: no multiplexer in front of each bit"
 _DIRECTIVE = "IEEE 1800 forbids directives in modules, and yosys' slang reader refuses them"
+
+
+def _shift(indent: str, word: str) -> str:
+    """Return the statement by which ``word`` enters the converter's shift register."""
+    return (
+        f"{indent}if(N0 > 1)  Buf <= {{ Buf[1 +: N0-1], {word} }};\n"
+        f"{indent}else        Buf[0] <= {word};\n"
+    )
+
 
 EDITS: tuple[Edit, ...] = (
     Edit(
@@ -129,6 +147,13 @@ EDITS: tuple[Edit, ...] = (
         "a vector of least length: where one width divides the other, shift registers do what "
         "took barrel shifters, five LUTs a bit",
     ),
+    Edit(
+        "dwc/hdl/vpc.sv",
+        _SHIFT_LOAD,
+        _shift("\t\t\t\t\t\t", "idat[0 +: GCD]"),
+        _ALWAYS_SHIFT,
+    ),
+    Edit("dwc/hdl/vpc.sv", _SHIFT_PARKED, _shift("\t\t\t\t\t\t\t", "Side"), _ALWAYS_SHIFT),
     Edit(
         "thresholding/hdl/thresholding.sv",
         "p.ptr[M-1:SN+1] <",

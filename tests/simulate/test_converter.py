@@ -13,7 +13,7 @@ from hwflow.simulate.library import Pauses, Simulation
 pytestmark = [pytest.mark.sim, pytest.mark.finn]
 
 # Bits in and out: narrower by 2, 3 and 8, wider by 3 and 16, and neither divides the other.
-WIDTHS = [(8, 4), (12, 4), (64, 8), (4, 12), (1, 16), (6, 4), (9, 16), (24, 16), (72, 128)]
+WIDTHS = [(8, 4), (12, 4), (64, 8), (4, 12), (1, 16), (8, 64), (6, 4), (9, 16), (24, 16), (72, 128)]
 WORDS = 4  # least common multiples of bits per frame
 FRAMES = 12
 
