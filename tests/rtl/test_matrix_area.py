@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from importlib.resources import files
 
 import numpy as np
 import pytest
 from layer_nodes import generate, operator
 from test_matrix_units import mvau, xnor
 
-from hwflow.cost.luts import lut_lane_cost
 from hwflow.dataflow.packing import initial_popcounts, score_bits, write_initial
 from hwflow.rtl.files import RTL_DIR
 from hwflow.synth.yosys import Yosys
@@ -54,36 +51,6 @@ def test_luts_of_an_xnor_lane(tmp_path, pe, simd, most):
     used = core(tmp_path, parameters | {"UseThreshold": "1'b1", "ConstantInit": "1'b0"})
     assert 1.5 * pe * simd < used.lut <= most * pe * simd
     assert (used.dsp, used.bram36) == (0, 0)
-
-
-@pytest.mark.parametrize(("weight_bits", "act_bits"), [(1, 2), (2, 4), (4, 4)])
-def test_the_recorded_runs_are_of_this_rtl(tmp_path, weight_bits, act_bits):
-    runs = json.loads(files("hwflow.cost").joinpath("luts.json").read_text(encoding="utf-8"))[
-        "runs"
-    ]
-    run = next(
-        run
-        for run in runs
-        if (run["weight_bits"], run["act_bits"], run["simd"]) == (weight_bits, act_bits, 8)
-    )
-    mw = 4 * run["simd"]
-    (tmp_path / "init.dat").write_text("0\n", encoding="ascii")
-    used = core(
-        tmp_path,
-        {
-            "MW": mw,
-            "MH": run["pe"],
-            "SIMD": run["simd"],
-            "PE": run["pe"],
-            "WeightBits": weight_bits,
-            "WeightBipolar": f"1'b{int(weight_bits == 1)}",
-            "ActBits": act_bits,
-            "AccBits": weight_bits + act_bits + mw.bit_length(),
-        },
-    )
-    assert used.lut == pytest.approx(run["lut"], rel=0.05)
-    assert used.ff == pytest.approx(run["ff"], rel=0.05)
-    assert used.lut > lut_lane_cost(weight_bits, act_bits) * run["pe"] * run["simd"]
 
 
 def unit(layer, folder):
