@@ -38,7 +38,8 @@ def fifo_memory(depth: int, bits: int) -> FifoMemory:
 def ram_ramb18(depth: int, bits: int) -> int:
     """Return the RAMB18 of a RAM of ``depth`` words of ``bits`` bits; a RAMB36 counts as two.
 
-    Whole rows of blocks of one shape, and the rest of the words in a shape of their own.
+    Whole rows of blocks of one shape, and the rest of the words in a shape of their own, at best;
+    yosys takes one more for some shapes (5 instead of 4 for 4449 words of 12 bits).
     """
     best = None
     for words, lanes in _RAMB18_SHAPES:
