@@ -77,3 +77,15 @@ def demo_run(hwflow, tmp_path_factory):
     done = hwflow("demo", "--json", "--out", folder)
     assert done.code == 0, done.err
     return DemoRun(folder, done)
+
+
+@pytest.fixture(scope="session")
+def small_accelerator(tmp_path_factory):
+    """The accelerator of ``small_network``, compiled; from hwflow's cache if it is there."""
+    from small_network import TARGET_II, write_network
+
+    from hwflow.testing import open_accelerator
+
+    model = write_network(tmp_path_factory.mktemp("small") / "model.onnx")
+    with open_accelerator(model, board="pynq-z2", target_ii=TARGET_II) as accelerator:
+        yield accelerator

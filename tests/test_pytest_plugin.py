@@ -8,24 +8,13 @@ import sys
 import venv
 from pathlib import Path
 
-import onnx
 import pytest
 from conftest import ROOT
-from lower.model_writer import Writer
+from small_network import tamper, write_network
 
 from hwflow.cache import cache_dir
 
 EXAMPLE = ROOT / "docs" / "examples" / "ci"
-
-
-def network(path):
-    """Write a small 4-bit network that reads the bytes of 8 × 8 images."""
-    writer = Writer((1, 1, 8, 8), seed=3)
-    x = writer.quant("x", 16.0, 4, signed=0)
-    x = writer.add("Relu", writer.conv(x, 1, 4, pads=[1, 1, 1, 1], strides=[2, 2]))
-    x = writer.quant(x, 16.0, 4, signed=0)
-    x = writer.add("MatMul", writer.add("Flatten", x), writer.weights(4 * 4 * 4, 5))
-    onnx.save(writer.model(x), path)
 
 
 class Project:
@@ -34,7 +23,7 @@ class Project:
     def __init__(self, place):
         self.folder = place / "my-network"
         shutil.copytree(EXAMPLE, self.folder)
-        network(self.folder / "model.onnx")
+        write_network(self.folder / "model.onnx")
         self.cache = place / "cache"
         self.cache.mkdir()
         # Verilator's runtime is the same everywhere, and takes longer to compile than the rest.
@@ -127,9 +116,7 @@ def test_the_second_run_builds_nothing(project, first):
 def test_a_tampered_weight_is_named_with_its_frame(project, first):
     (built,) = re.findall(r"model\.onnx: built, (.*)", first.stdout)
     shutil.copytree(built, project.folder / "tampered")
-    memory = min((project.folder / "tampered" / "rtl").rglob("*_weights.dat"))
-    text = memory.read_text()
-    memory.write_text(f"{int(text[0], 16) ^ 1:x}{text[1:]}")
+    tamper(project.folder / "tampered")
     test = project.folder / "tests" / "test_tampered.py"
     test.write_text(
         "def test_tampered(hwflow_accelerator):\n"

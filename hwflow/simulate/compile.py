@@ -13,8 +13,8 @@ from pathlib import Path
 
 import jinja2
 
-from hwflow.errors import ConfigError, ToolFailedError
 from hwflow.cache import cache_dir
+from hwflow.errors import ConfigError, ToolFailedError
 from hwflow.simulate.toolchain import Verilator, find_verilator
 
 PREFIX = "Vhwf"

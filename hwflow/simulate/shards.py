@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
@@ -94,23 +95,19 @@ def run_sharded(
 
 
 def _serve(connection: Connection, make: Callable[[], Worker[Result]]) -> None:
-    """Do tasks until the parent is gone, which also ends us by SIGTERM."""
+    """Do tasks until the parent ends us, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     worker = None
-    while True:
-        try:
+    with suppress(EOFError, BrokenPipeError):
+        while True:
             task = connection.recv()
-        except EOFError:
-            return
-        try:
-            worker = worker or make()
-            answer: tuple[str, object] = (
-                _DONE,
-                worker(task, lambda done: connection.send((_PROGRESS, done))),
-            )
-        except HwflowError as error:
-            answer = (_FAILED, (type(error), error.args, vars(error)))
-        connection.send(answer)
+            try:
+                worker = worker or make()
+                result = worker(task, lambda done: connection.send((_PROGRESS, done)))
+            except HwflowError as error:
+                connection.send((_FAILED, (type(error), error.args, vars(error))))
+            else:
+                connection.send((_DONE, result))
 
 
 def _rebuilt(told: tuple[type[HwflowError], tuple[object, ...], dict[str, object]]) -> HwflowError:

@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.cache import cache_dir
 from hwflow.errors import ConfigError, ToolNotFoundError
 from hwflow.simulate import objcache
-from hwflow.cache import cache_dir
 
 # Debian's package of each tool that Verilator's makefile calls.
 BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}
