@@ -21,7 +21,9 @@ TAIL_LINES = 20
 OWN_PREFIX = "hwf_"
 # WASM has no threads; YOSYS chooses between attributes, as yosys' own reader defines it.
 SLANG = (
-    "read_slang --threads 1 --allow-use-before-declare --ignore-assertions --ignore-timing -DYOSYS"
+    "read_slang --threads 1 --allow-use-before-declare --ignore-assertions --ignore-timing"
+    # DSP48E1 comes from yosys' library as a black box, which has lost its parameters.
+    " -Wno-undefined-param-override -DYOSYS"
 )
 # Ports of FINN's layers that a stage ties off or leaves open: without them, their logic goes too.
 IDLE_PORTS = ("s_axilite_*", "count", "maxcount")
