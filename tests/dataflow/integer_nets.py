@@ -5,14 +5,25 @@ Thresholds are drawn from what random frames give, so that activations and score
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
+from hwflow.config.folding import Folding
 from hwflow.dataflow import finn
-from hwflow.dataflow.stage import StageConfig, build_stage
+from hwflow.dataflow.folding import read_plan
+from hwflow.dataflow.folding.space import Space, space_of
+from hwflow.dataflow.stage import (
+    GRAPHS,
+    StageConfig,
+    build_stage,
+    connected,
+    generate,
+    to_layers,
+)
 from hwflow.lower.evaluate import apply
 from hwflow.lower.network import (
     Add,
@@ -27,6 +38,8 @@ from hwflow.lower.network import (
     Tensor,
     Threshold,
 )
+
+FoldStage = Callable[[Space], Folding]
 
 
 class Builder:
@@ -237,11 +250,23 @@ NETWORKS = {
 }
 
 
-def write_stage(network: Network, folder: Path, *, target: int | str = "auto") -> Path:
-    """Build the one stage of ``network`` into ``folder``, as far as simulating it alone needs."""
+def write_stage(
+    network: Network, folder: Path, *, target: int | str = "auto", fold: FoldStage | None = None
+) -> Path:
+    """Build the one stage of ``network`` into ``folder``, as far as simulating it alone needs.
+
+    ``fold``: chooses the folding, instead of ``target``.
+    """
     with TemporaryDirectory() as scratch, finn.session(Path(scratch) / "finn") as running:
         config = StageConfig("stage0", "xc7z020clg400-1", 10.0, target)
-        stage = build_stage(network, config, folder, running)
+        if fold is None:
+            stage = build_stage(network, config, folder, running)
+        else:
+            graphs = folder / GRAPHS / "stage0"
+            model = to_layers(network, graphs)
+            plan = read_plan([model], fold(space_of([model])), source="test")
+            model = connected(model, plan, 0, name="stage0", graphs=graphs)
+            stage = generate(model, config, folder, running)
     accelerator = Accelerator(
         schema_version=1,
         name=network.name,
