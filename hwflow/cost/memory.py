@@ -5,12 +5,12 @@ from __future__ import annotations
 #: Values of the attribute ``ram_style``. A ROM of LUTs is logic and "distributed" alike.
 RAM_STYLES = frozenset({"auto", "lut", "distributed", "block"})
 
-# A LUT6 holds 64 x 1 bits; a RAMB18 holds 512 x 36 in its widest shape (UG473, table 1-7) and
-# half the width for each doubling of the depth.
+# A LUT6 holds 64 x 1 bits; shapes of a RAMB18: UG473, table 1-7.
 LUT_DEPTH = 64
-# Of one more row of a RAM made of LUTs, per bit: a LUT6 chooses among four.
+# Of one more row of a memory made of LUTs, per bit: a LUT6 chooses among four.
 MULTIPLEXER_LUTS = 1 / 3
-RAMB18_DEPTH, RAMB18_WIDTH = 512, 36
+# Its shapes by depth, widest word each; of the shallowest, one port to read.
+RAMB18_WIDTHS = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 # Zynq-7020 has 53,200 LUTs and 280 RAMB18, 190 to one; half of that, since LUTs run out first.
 LUTS_PER_RAMB18 = 95
 
@@ -21,24 +21,27 @@ def rom_luts(depth: int, width: int) -> int:
 
 
 def rom_ramb18(depth: int, width: int) -> int:
-    """Return the RAMB18 blocks of a ROM of ``depth`` words."""
-    lanes = RAMB18_WIDTH
-    while depth > RAMB18_DEPTH and lanes > 1:
-        depth, lanes = -(-depth // 2), lanes // 2
-    return -(-width // lanes) * -(-depth // RAMB18_DEPTH)
+    """Return the RAMB18 blocks of a ROM of ``depth`` words, as yosys packs them.
+
+    All blocks see the low part of an address; a multiplexer behind them chooses by the rest. So any
+    column of a block, its parity bits too, may hold any piece of any bit, and the best shape wins:
+    18432 x 32 bits fill 32 blocks, where one bit of all words in each block would take 64.
+    """
+    return min(-(-width * -(-depth // words) // bits) for words, bits in RAMB18_WIDTHS.items())
 
 
 def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
     """Return whether a ROM goes into block RAM, as ``style`` asks.
 
     "auto" takes block RAM from 64 words on where each RAMB18 saves at least ``LUTS_PER_RAMB18``
-    LUTs: shallow or narrow memories would leave most of a block empty.
+    LUTs, multiplexers included: shallow or narrow memories would leave most of a block empty.
     """
     assert style in RAM_STYLES, style
     if style != "auto":
         return style == "block"
-    saves = rom_luts(depth, width) >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
-    return depth >= LUT_DEPTH and saves
+    multiplexers = MULTIPLEXER_LUTS * width * (-(-depth // LUT_DEPTH) - 1)
+    saved = rom_luts(depth, width) + multiplexers
+    return depth >= LUT_DEPTH and saved >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
 
 
 def distributed_ram_luts(depth: int, width: int) -> int:

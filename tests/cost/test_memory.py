@@ -9,9 +9,27 @@ from hwflow.cost.memory import rom_in_block, rom_luts, rom_ramb18
 
 @pytest.mark.parametrize(
     ("depth", "width", "blocks"),
-    [(512, 36, 1), (512, 37, 2), (1024, 18, 1), (64, 256, 8), (16384, 1, 1), (20000, 1, 2)],
+    [
+        # yosys 0.70, hwf_weight_rom with random words; a RAMB36 counts as two
+        (576, 64, 4),
+        (4608, 24, 6),
+        (1152, 8, 1),
+        (5000, 6, 2),
+        (9216, 16, 8),
+        (513, 36, 2),
+        (3000, 3, 1),
+        (256, 80, 3),
+        (2304, 128, 18),
+        (18432, 32, 32),
+        (32768, 8, 15),
+        # shapes of one block
+        (512, 36, 1),
+        (512, 37, 2),
+        (1024, 18, 1),
+        (16384, 1, 1),
+    ],
 )
-def test_blocks_have_fixed_shapes(depth, width, blocks):
+def test_blocks_are_filled_in_their_best_shape(depth, width, blocks):
     assert rom_ramb18(depth, width) == blocks
 
 
@@ -26,6 +44,7 @@ def test_luts_hold_64_words():
         (16, 4096, False),  # shallow: mostly empty blocks
         (512, 2, False),  # narrow
         (63, 36, False),
+        (512, 10, True),  # 80 LUTs, and 23 to choose among them
         (512, 36, True),
         (1024, 256, True),
         (128, 36, False),
