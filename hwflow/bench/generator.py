@@ -14,6 +14,8 @@ from typing import Any
 
 from hwflow.bench import fifo_speed, harness_speed
 from hwflow.bench.commands import run_hwflow
+from hwflow.bench.cost import holdout_figures
+from hwflow.bench.cost_holdout import holdout
 from hwflow.bench.figures import Figure, figure
 from hwflow.bench.record import Record, read_record, section, write_record
 from hwflow.dataflow import finn
@@ -37,6 +39,7 @@ II_DESIGNS = (
     "resnet8_w8a8",
     "mobilenet_w4a4",
 )
+HOLDOUT_DESIGNS = (*II_DESIGNS, "sfc_w1a2", "keyword_w4a8")
 # Little networks whose every folding is tried.
 LITTLE_NETWORKS = 24
 # Cycles per frame at which the solver meets SetFolding, besides a design's own.
@@ -288,6 +291,16 @@ def harness(bench: Bench) -> Result:
     return Result(tuple(figures), details)
 
 
+def estimates(bench: Bench) -> Result:
+    """What the cost models say of designs that they were not fitted to, against synthesis."""
+    found = [
+        holdout(bench.build(name), bench.root / name / "synthesis") for name in HOLDOUT_DESIGNS
+    ]
+    return Result(
+        holdout_figures(found), {"designs": [one.model_dump(mode="json") for one in found]}
+    )
+
+
 def demo(bench: Bench) -> Result:
     """Time of the whole demo, all its steps made anew."""
     folder = bench.root / "demo"
@@ -309,6 +322,7 @@ SECTIONS: dict[str, Callable[[Bench], Result]] = {
     "area": area,
     "solver": solver,
     "fifos": fifos,
+    "estimates": estimates,
     "harness": harness,
     "demo": demo,
 }

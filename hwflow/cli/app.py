@@ -320,7 +320,7 @@ def synth(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Estimate the resources of the own blocks with yosys."""
+    """Estimate the resources of every layer with yosys."""
     commands.synth(_start(json, verbose), accelerator, out=out, dry_run=dry_run)
 
 
@@ -385,6 +385,22 @@ def bench_generator(
     bench.generator(
         _start(json, verbose), builds=builds, out=out, record=record, only=tuple(only or ())
     )
+
+
+@bench_app.command("cost")
+def bench_cost(
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the cost models anew to their runs first.")
+    ] = False,
+    runs: Annotated[
+        bool,
+        typer.Option("--runs", help="Synthesise what has changed, up to an hour; then fit anew."),
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell how well the cost models fit the runs behind them."""
+    bench.cost(_start(json, verbose), runs=runs, refit=refit)
 
 
 @app.command()

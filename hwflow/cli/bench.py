@@ -36,6 +36,26 @@ def generator(
     output.result(data, table(figures), f"Recorded in [bold]{escape(shown(file))}[/]")
 
 
+def cost(output: Output, *, runs: bool, refit: bool) -> None:
+    """Tell how well the cost models fit, after making runs and fit anew if so asked."""
+    from hwflow.bench import cost as bench
+    from hwflow.cost.model import fits
+
+    with output.progress("bench") as progress:
+        if runs:
+            found = bench.remake(progress=progress)
+        elif refit:
+            found = bench.refit()
+        else:
+            found = fits()
+    figures = list(bench.fit_figures(found))
+    data = {
+        "command": "bench cost",
+        "figures": [figure.model_dump(mode="json") for figure in figures],
+    }
+    output.result(data, table(figures))
+
+
 def table(figures: list[Figure]) -> Table:
     """Return ``figures`` for a terminal."""
     rows = Table(title="hwflow bench", title_justify="left", box=box.SIMPLE_HEAD)
