@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from hwflow.cost.block import Parts, bits_for
-from hwflow.cost.fifo import ram_ramb18
+from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
 from hwflow.cost.memory import distributed_ram_luts, ram_banks
 from hwflow.cost.resources import Resources
 
@@ -42,11 +42,16 @@ class Controller:
         beat_bits = 8 * self.frame_beat_bytes
         beats = -(-self.frame_bytes // self.frame_beat_bytes)
         margin_bits = max(stage.score_bits for stage in self.stages)
-        blocks = sum(
-            ram_ramb18(beats << bits_for(frames), beat_bits) for frames in self.retention_frames
-        )
+        retained = [(beats << bits_for(frames), beat_bits) for frames in self.retention_frames]
         tickets = tuple(self._tickets(margin_bits + 1))
-        lutram = sum(distributed_ram_luts(depth, bits) for depth, bits in tickets)
+        blocks = sum(
+            ram_ramb18(*memory) for memory in retained if fifo_memory(*memory) is FifoMemory.BLOCK
+        )
+        lutram = sum(
+            distributed_ram_luts(*memory)
+            for memory in (*retained, *tickets)
+            if fifo_memory(*memory) is FifoMemory.DISTRIBUTED
+        )
         terms = {
             "one": 1.0,
             "stages": float(len(self.stages)),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.dot import GROUP, SHIFT_REGISTER, adder_tree_bits, dot_size
-from hwflow.cost.memory import distributed_ram_luts
+from hwflow.cost.memory import distributed_ram_luts, shared_ram_luts
 from hwflow.cost.resources import Resources
 from hwflow.cost.rom import Rom
 
@@ -155,17 +155,24 @@ class FinnMatrix:
         pipes = -(-self.pe // packed)
         width = self.pe * self.simd * self.weight_bits
         replayed = self.simd * self.act_bits if row_folds > 1 else 0
-        weights = Rom(folds, width, "auto")
+        weights = Rom(folds, width)
+        memory = distributed_ram_luts(column_folds, replayed) if column_folds > 1 else 0
+        memory += 0 if weights.in_block else shared_ram_luts(folds, width)
+        out = float(self.pe * self.acc_bits)
+        # mvu_vvu_axi.sv: results that the pipeline still holds when the reader stops.
+        queued = 5 + (self.simd - 1).bit_length() + (self.simd == 1)
         terms = {
             "dsps": float(pipes * self.simd),
             "shared_products": float((self.pe - pipes) * self.simd),
             "adder_bits": float(self.pe * adder_tree_bits(self.simd, lane)),
-            "out_bits": float(self.pe * self.acc_bits),
+            "out_bits": out,
+            "queued_bits": out * queued,
             "replay_bits": float(replayed),
-            "weight_rom": weights.luts,
             "weight_bits": float(width),
             "counter_bits": float(bits_for(folds) + bits_for(column_folds) + bits_for(row_folds)),
             "one": 1.0,
         }
-        exact = Resources(dsp=pipes * self.simd, bram36=weights.ramb18 / 2)
+        exact = Resources(
+            lut=memory, lutram=memory, dsp=pipes * self.simd, bram36=weights.ramb18 / 2
+        )
         return Parts(exact, terms, terms)

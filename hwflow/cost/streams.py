@@ -8,9 +8,9 @@ from typing import Literal
 from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
 from hwflow.cost.matrix import DSP_RESULT
-from hwflow.cost.memory import distributed_ram_luts, ram_banks, shared_ram_luts
+from hwflow.cost.memory import LUT_DEPTH, distributed_ram_luts, ram_banks, shared_ram_luts
 from hwflow.cost.resources import Resources
-from hwflow.cost.rom import Rom
+from hwflow.cost.rom import Rom, distinct
 
 # Operands of a DSP48E1, two's complement (UG479, table 1-1).
 DSP_WIDE, DSP_NARROW = 25, 18
@@ -238,15 +238,28 @@ class Thresholds:
     def parts(self) -> Parts:
         """Return what the unit is made of."""
         fold_bits = (self.folds - 1).bit_length()
-        memories = [self.folds << step for step in range(self.out_bits)]
-        rom = sum(self.in_bits * -(-words // 64) for words in memories if words > 1)
-        stages = self.lanes * self.out_bits
-        terms = {
-            "rom_bits": float(self.lanes * rom),
-            "compared_bits": float(stages * self.in_bits),
-            "pointer_bits": float(stages * (fold_bits + self.out_bits)),
+        memories = [self.folds << step for step in range(self.out_bits) if self.folds << step > 1]
+        read = self.lanes * self.in_bits
+        shared = {
+            "decided_bits": float(self.lanes * self.out_bits**2),
+            "pointer_bits": float(self.out_bits * fold_bits),
             "out_bits": float(self.lanes * self.out_bits),
-            "lanes": float(self.lanes),
             "one": 1.0,
         }
-        return Parts(Resources(), terms, terms)
+        lut = shared | {
+            "rom_bits": sum(
+                self.lanes * distinct(words, self.in_bits)
+                for words in memories
+                if words < LUT_DEPTH
+            ),
+            "deep_rom_luts": float(
+                read * sum(words // LUT_DEPTH for words in memories if words >= LUT_DEPTH)
+            ),
+            "compared_bits": float(read * self.out_bits),
+        }
+        # An input value is delayed twice a step, and not behind the last comparison.
+        ff = shared | {
+            "value_bits": float(read * (2 * self.out_bits - 1)),
+            "read_bits": float(read * len(memories)),
+        }
+        return Parts(Resources(), lut, ff)
