@@ -105,7 +105,9 @@ def undominated(problem: Problem) -> tuple[IntArray, ...]:
             (edge.target, edge.target_class, edge.cost.transpose(1, 0, 2)),
         ):
             worst = _worst_change(cost)
-            gains[node] = gains[node] + worst[np.ix_(classes, classes)]
+            # Illegal on one stream, legal on another: not a number, which beats nothing.
+            with np.errstate(invalid="ignore"):
+                gains[node] = gains[node] + worst[np.ix_(classes, classes)]
     return tuple(_survivors(gain) for gain in gains)
 
 
