@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,11 +16,16 @@ from hwflow.dataflow.folding.problem import RESOURCES, FloatArray, vector
 from hwflow.dataflow.folding.space import Layer, Space
 from hwflow.errors import ConfigError
 
-# Any folding within the budget answers whether there is one.
-_ANY = 1e3
+# Any folding within the budget answers whether there is one; proving that there is none takes a
+# few seconds at most on the networks tried.
+_ANY, _PROBE_S = 1e3, 30.0
+# A proven gap below this is rounding.
+_OPTIMAL = 1e-6
 _NAMES = dict(
     zip(RESOURCES, ("LUTs", "LUTs as memory", "flip-flops", "DSPs", "BRAM36"), strict=True)
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,20 @@ def search(space: Space, goal: Goal, budget: Budget) -> Found:
     return found
 
 
-def _at(
-    space: Space, goal: Goal, budget: Budget, ii_cycles: float, gap: float = 0.0
-) -> Found | None:
+def _at(space: Space, goal: Goal, budget: Budget, ii_cycles: float) -> Found | None:
     problem, kept = space.problem(goal.limits(ii_cycles), fixed=budget.fixed)
-    solution = solve(problem, prices=budget.prices, budget=budget.limit, gap=gap)
+    try:
+        solution = solve(problem, prices=budget.prices, budget=budget.limit)
+    except TimeoutError as error:
+        raise ConfigError(
+            f"the solver found no folding for {ii_cycles:,.0f} cycles per frame in its time, nor "
+            f"that there is none ({error}); ask for fewer frames per second, or allow more of the "
+            "part with --fill (fill: in the design)"
+        ) from error
     if solution is None:
         return None
+    if solution.gap > _OPTIMAL:
+        log.warning("folding: out of time, within %.1f %% of the cheapest one", 100 * solution.gap)
     target = None if ii_cycles == inf else int(ii_cycles)
     return Found(_unkept(kept, solution), target, solution.used, solution.gap)
 
@@ -136,11 +149,26 @@ def _fastest(space: Space, goal: Goal, budget: Budget) -> int | None:
     low, high = 0, len(candidates)
     while low < high:
         middle = (low + high) // 2
-        if _at(space, goal, budget, candidates[middle], gap=_ANY) is None:
-            low = middle + 1
-        else:
+        if _fits(space, goal, budget, candidates[middle]):
             high = middle
+        else:
+            low = middle + 1
     return candidates[low] if low < len(candidates) else None
+
+
+def _fits(space: Space, goal: Goal, budget: Budget, ii_cycles: int) -> bool:
+    """Whether any folding for ``ii_cycles`` stays within ``budget``."""
+    problem, _ = space.problem(goal.limits(ii_cycles), fixed=budget.fixed)
+    try:
+        found = solve(
+            problem, prices=budget.prices, budget=budget.limit, gap=_ANY, time_limit_s=_PROBE_S
+        )
+    except TimeoutError:
+        log.warning(
+            "folding: %s cycles per frame undecided in %g s, taken as too few", ii_cycles, _PROBE_S
+        )
+        return False
+    return found is not None
 
 
 def _unmet(space: Space, goal: Goal, budget: Budget) -> ConfigError:
