@@ -20,6 +20,7 @@ from hwflow.dataflow.activation import (
     requantiser,
     threshold_unit,
 )
+from hwflow.dataflow.flatten import flatten_input
 from hwflow.dataflow.packing import score_bits
 from hwflow.dataflow.requant import Requant
 from hwflow.errors import UnsupportedModelError
@@ -57,7 +58,7 @@ def to_hardware(network: Network) -> Model:
     Raises:
         UnsupportedModelError: naming a layer whose integers no unit holds exactly.
     """
-    return _Builder(network).build()
+    return _Builder(flatten_input(network)).build()
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hwflow.dataflow.estimate import PIPELINE_CYCLES, first_fraction
+from hwflow.dataflow.flatten import share_equal_thresholds
 
 Model = Any
 Node = Any
@@ -113,6 +114,7 @@ def connect(model: Model) -> Model:
     """Insert the converters and FIFOs, as RTL layers, in place, in front of their readers."""
     from qonnx.custom_op.registry import getCustomOp
 
+    share_equal_thresholds(model)
     nodes = list(model.graph.node)
     operators = [getCustomOp(node) for node in nodes]
     ii_cycles = max(int(operator.get_exp_cycles()) for operator in operators)
@@ -146,76 +148,76 @@ def _link(
 ) -> tuple[list[Node], float]:
     """Return the nodes between ``source`` and a port of ``consumer``, and the frames they hold.
 
-    The converter stands in front of the FIFO: it is registered, and the FIFO then holds words as
-    the consumer takes them. The stage's input port has neither.
+    ``depth``: words as the consumer takes them. A converter to more lanes stands in front of the
+    FIFO, which then holds whole words. One to fewer stands behind it: it takes several clocks for a
+    word, in which a producer that sends in bursts, as window generators do, would have to wait. The
+    stage's input port has neither.
     """
     producer = source.operator
     if producer is None:
         return [], 0.0
-    nodes = []
-    stream, node = name, consumer.onnx_node
-    lanes = int(consumer.get_folded_input_shape(port)[-1])
+    node = consumer.onnx_node
     datatype = producer.get_output_datatype(source.port)
     bits = int(datatype.bitwidth())
+    lanes = int(consumer.get_folded_input_shape(port)[-1])
     in_lanes = int(producer.get_folded_output_shape(source.port)[-1])
-    out_shape = [int(size) for size in consumer.get_normal_input_shape(port)]
-    if in_lanes != lanes:
-        nodes.append(
-            _make(
-                model,
-                CONVERTER,
-                f"{node.name}_in{port}_width",
-                stream,
-                f"{name}__width",
-                out_shape,
-                datatype,
-                inShape=[int(size) for size in producer.get_normal_output_shape(source.port)],
-                outShape=out_shape,
-                inWidth=in_lanes * bits,
-                outWidth=lanes * bits,
-                dataType=datatype.name,
-            )
-        )
-        stream = f"{name}__width"
-    nodes.append(
-        _make(
-            model,
-            FIFO,
-            f"{node.name}_in{port}_fifo",
-            stream,
-            f"{name}__fifo",
-            out_shape,
-            datatype,
-            depth=depth,
-            lanes=lanes,
-            normal_shape=out_shape,
-            dataType=datatype.name,
-        )
+    shape = [int(size) for size in consumer.get_normal_input_shape(port)]
+    in_shape = [int(size) for size in producer.get_normal_output_shape(source.port)]
+    first = in_lanes > lanes  # the FIFO
+    if first:
+        depth = max(SLACK_WORDS + 1, ceil(depth * lanes / in_lanes))
+    kept, kept_lanes = (in_shape, in_lanes) if first else (shape, lanes)
+    fifo = _Link(
+        FIFO,
+        f"{node.name}_in{port}_fifo",
+        f"{name}__fifo",
+        kept,
+        {"depth": depth, "lanes": kept_lanes, "normal_shape": kept},
     )
-    node.input[list(node.input).index(name)] = f"{name}__fifo"
-    return nodes, depth / (prod(out_shape) // lanes)
+    width = _Link(
+        CONVERTER,
+        f"{node.name}_in{port}_width",
+        f"{name}__width",
+        shape,
+        {
+            "inShape": in_shape,
+            "outShape": shape,
+            "inWidth": in_lanes * bits,
+            "outWidth": lanes * bits,
+        },
+    )
+    links = [fifo] if in_lanes == lanes else [fifo, width] if first else [width, fifo]
+    nodes, stream = [], name
+    for link in links:
+        nodes.append(_make(model, link, stream, datatype))
+        stream = link.stream
+    node.input[list(node.input).index(name)] = stream
+    return nodes, depth / (prod(kept) // kept_lanes)
 
 
-def _make(
-    model: Model,
-    op: str,
-    name: str,
-    source: str,
-    target: str,
-    shape: list[int],
-    datatype: Any,
-    **attributes: Any,
-) -> Node:
+@dataclass(frozen=True)
+class _Link:
+    """A converter or FIFO that writes ``stream``, which carries a tensor of ``shape``."""
+
+    op: str
+    name: str
+    stream: str
+    shape: list[int]
+    attributes: dict[str, Any]
+
+
+def _make(model: Model, link: _Link, source: str, datatype: Any) -> Node:
     from onnx import helper
 
-    model.set_tensor_shape(target, shape)
-    model.set_tensor_datatype(target, datatype)
+    model.set_tensor_shape(link.stream, link.shape)
+    model.set_tensor_datatype(link.stream, datatype)
     return helper.make_node(
-        op,
+        link.op,
         [source],
-        [target],
-        name=name,
+        [link.stream],
+        name=link.name,
         domain=RTL_DOMAIN,
         backend="fpgadataflow",
-        **attributes,
+        dataType=datatype.name,
+        **link.attributes,
     )
