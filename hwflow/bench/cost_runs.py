@@ -147,7 +147,6 @@ def _run(kind: str, written: _Written, folder: Path, known: Mapping[str, Run]) -
     return Run(
         sample=kind,
         op=written.op,
-        kind=written.block.kind,
         block=_numbers(written.block),
         resources=found.resources if found else _synthesise(written, folder),
         rtl=rtl,

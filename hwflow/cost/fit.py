@@ -58,8 +58,8 @@ def save_fits(path: Path, fits: dict[str, Fit], *, tool: str) -> None:
 def _prices(
     terms: Sequence[Terms], goals: Sequence[float], sizes: Sequence[float]
 ) -> dict[str, float]:
-    names = list(terms[0])
-    matrix: Floats = np.array([[row[name] for name in names] for row in terms], dtype=float)
+    names = list(dict.fromkeys(name for row in terms for name in row))
+    matrix: Floats = np.array([[row.get(name, 0.0) for name in names] for row in terms])
     weights = 1 / np.maximum(np.array(sizes, dtype=float), FLOOR)
     prices, _ = nnls(matrix * weights[:, None], np.array(goals, dtype=float) * weights)
     return {name: round(float(p), DIGITS) for name, p in zip(names, prices, strict=True)}

@@ -41,10 +41,7 @@ class Matrix:
     constant_init: bool = True
     ram_style: str = "auto"
 
-    @property
-    def kind(self) -> str:
-        """One fit for each way of multiplying."""
-        return f"matrix_{self.unit}"
+    kind = "matrix"
 
     @property
     def folds(self) -> int:
@@ -114,7 +111,7 @@ class Matrix:
         if self.unit == "dsp":
             tree = float(self.pe * adder_tree_bits(self.simd, self.product_bits))
             small = 0 if self.dsps else self.pe * self.simd * self.weight_bits * self.act_bits
-            terms = {"adder_bits": tree, "small_products": float(small)}
+            terms = {"dsp_adder_bits": tree, "small_products": float(small)}
             return Parts(exact, lut | terms, ff | terms)
         size = dot_size(self.simd, self.weight_bits, self.act_bits)
         lut |= {

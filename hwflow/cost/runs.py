@@ -38,16 +38,20 @@ _BLOCKS: dict[str, type[Any]] = {
 class Run:
     """One node and what it took.
 
-    ``sample``: what it was drawn as; ``kind``: the fit it belongs to; ``block``: its numbers, the
-    fields of the block; ``rtl``: hash of its sources and memories.
+    ``sample``: what it was drawn as; ``block``: its numbers, the fields of the block; ``rtl``: hash
+    of its sources and memories.
     """
 
     sample: str
     op: str
-    kind: str
     block: Mapping[str, Any]
     resources: Resources
     rtl: str
+
+    @property
+    def kind(self) -> str:
+        """The fit that it belongs to."""
+        return self.numbers().kind
 
     def numbers(self) -> Block:
         """Return the block."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Literal
 
 from hwflow.cost.block import Parts, bits_for
@@ -142,14 +143,26 @@ class Converter:
     def parts(self) -> Parts:
         """Return what the converter is made of."""
         wide, narrow = max(self.in_bits, self.out_bits), min(self.in_bits, self.out_bits)
-        counter = bits_for(-(-wide // narrow))
+        if self.mode == "gear":
+            return self._gear()
         terms = {
             "wide_bits": float(wide),
             "narrow_bits": float(narrow),
-            "counter_bits": float(counter),
+            "counter_bits": float(bits_for(-(-wide // narrow))),
             "one": 1.0,
         }
         return Parts(Resources(), terms, terms)
+
+    def _gear(self) -> Parts:
+        """A buffer into which a rotator puts each beat, in units of the common divisor."""
+        unit = gcd(self.in_bits, self.out_bits)
+        terms = {
+            "buffer_bits": float(self.in_bits + self.out_bits),
+            "places": float((self.in_bits + self.out_bits) // unit),
+            "one": 1.0,
+        }
+        rotated = {"rotated_bits": float(self.in_bits * bits_for(self.in_bits // unit))}
+        return Parts(Resources(), terms | rotated, terms)
 
 
 @dataclass(frozen=True)

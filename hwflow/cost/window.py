@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwflow.cost.block import Parts, bits_for
+from hwflow.cost.dot import SHIFT_REGISTER
 from hwflow.cost.memory import distributed_ram_luts, ram_banks
 from hwflow.cost.resources import Resources
+
+SRL_WORDS = 32  # of a shift register in one LUT (UG474: SRLC32E)
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,14 @@ class Window:
 
     def _parallel(self, terms: dict[str, float]) -> Parts:
         # A row's pixels of a window are registers; the rest of the row is a line buffer.
-        registers = self.kernel_h * ((self.kernel_w - 1) * self.folds + 1)
+        # Between neighbours lie `folds` words, in shift registers made of LUTs where these pay.
+        shifted = self.folds >= SHIFT_REGISTER
+        registers = self.kernel_h * ((self.kernel_w - 1) * self.folds + 1) * (not shifted)
+        chains = (self.kernel_h * self.kernel_w - 1) * -(-self.folds // SRL_WORDS) * shifted
         line = (self.width - self.kernel_w + 1) * self.folds - 1
         lines = self.kernel_h - 1
         ram = lines * distributed_ram_luts(line, self.bits) if line > 1 else 0
+        ram += chains * self.bits
         lut = terms | {
             "line_bits": float(lines * self.bits * (line > 1)),
             "bank_bits": float(lines * self.bits * (ram_banks(line) - 1)),
