@@ -260,7 +260,7 @@ def simulate(
             "--images",
             min=2,
             help="Instead: so many images, over processes, each compared: the golden frames, then "
-            "those of --from, or else golden frames moved by up to ±2 pixels with ±16 of noise, "
+            "those of --from, or else golden frames moved by up to ±1 pixel with ±8 of noise, "
             "drawn from --seed.",
             show_default=False,
         ),

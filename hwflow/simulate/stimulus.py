@@ -19,8 +19,8 @@ IntArray = NDArray[np.int64]
 
 # A variation moves its golden frame by up to SHIFT rows and columns and changes each value by up
 # to NOISE: near enough to stay on the network's own kind of data, far enough to move margins.
-SHIFT = 2
-NOISE = 16
+SHIFT = 1
+NOISE = 8
 
 
 @dataclass(frozen=True)
