@@ -49,6 +49,14 @@ def _is_uniform(network: Network, layer: Threshold) -> bool:
     )
 
 
+def has_uniform_thresholds(model: Model, node: Any) -> bool:
+    """Whether ``node`` is a threshold unit that treats all its channels alike."""
+    if node.op_type != THRESHOLDING:
+        return False
+    rows = model.get_initializer(node.input[1])
+    return bool((rows == rows[0]).all())
+
+
 def share_equal_thresholds(model: Model) -> Model:
     """Let each lane of a folded threshold unit keep one row where all rows are the same, in place.
 
@@ -57,12 +65,12 @@ def share_equal_thresholds(model: Model) -> Model:
     from qonnx.custom_op.registry import getCustomOp
 
     for node in model.graph.node:
-        if node.op_type != THRESHOLDING:
+        if not has_uniform_thresholds(model, node):
             continue
         operator = getCustomOp(node)
         rows = model.get_initializer(node.input[1])
         lanes, channels = operator.get_nodeattr("PE"), operator.get_nodeattr("NumChannels")
-        if lanes < channels and (rows == rows[0]).all():
+        if lanes < channels:
             vectors = list(operator.get_nodeattr("numInputVectors"))
             operator.set_nodeattr("NumChannels", lanes)
             operator.set_nodeattr(

@@ -100,6 +100,16 @@ def join_depth(beats: int, lead: float) -> int:
     return ceil(beats * min(1.0, max(0.0, lead))) + SLACK_WORDS + 1
 
 
+def fifo_shape(words: int, in_lanes: int, lanes: int) -> tuple[int, int]:
+    """Return depth and lanes of the FIFO that holds ``words`` as their reader takes them.
+
+    It stands in front of a converter to fewer lanes, and behind one to more.
+    """
+    if in_lanes <= lanes:
+        return words, lanes
+    return max(SLACK_WORDS + 1, ceil(words * lanes / in_lanes)), in_lanes
+
+
 @dataclass
 class _Stream:
     """The producing port of a stream; ``held``: frames between the input and here at most."""
@@ -164,9 +174,8 @@ def _link(
     shape = [int(size) for size in consumer.get_normal_input_shape(port)]
     in_shape = [int(size) for size in producer.get_normal_output_shape(source.port)]
     first = in_lanes > lanes  # the FIFO
-    if first:
-        depth = max(SLACK_WORDS + 1, ceil(depth * lanes / in_lanes))
-    kept, kept_lanes = (in_shape, in_lanes) if first else (shape, lanes)
+    depth, kept_lanes = fifo_shape(depth, in_lanes, lanes)
+    kept = in_shape if first else shape
     fifo = _Link(
         FIFO,
         f"{node.name}_in{port}_fifo",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from hwflow.cost.memory import LUT_DEPTH
 from hwflow.cost.resources import Resources
+from hwflow.dataflow.flatten import has_uniform_thresholds
 from hwflow.dataflow.folding.window import window_shapes
 from hwflow.dataflow.resources import Unit, layer_resources
 from hwflow.dataflow.streams import WINDOW, fifo_depth
@@ -80,6 +81,7 @@ def layer_options(model: Model, operator: Any) -> tuple[Option, ...]:
     Raises:
         UnsupportedModelError: windows that FINN's generator cannot make.
     """
+    uniform = has_uniform_thresholds(model, operator.onnx_node)
     options = []
     for folds in _folds(model, operator):
         set_fold(operator, folds[0])
@@ -91,19 +93,36 @@ def layer_options(model: Model, operator: Any) -> tuple[Option, ...]:
         out_lanes = int(operator.get_folded_output_shape()[-1])
         words = fifo_depth(operator, None, cycles)
         options += [
-            Option(fold, cycles, shape[-1], out_lanes, beats, words, _resources(operator, fold))
+            Option(
+                fold,
+                cycles,
+                shape[-1],
+                out_lanes,
+                beats,
+                words,
+                _resources(operator, fold, uniform=uniform),
+            )
             for fold in folds
         ]
     return tuple(options)
 
 
-def _resources(operator: Any, fold: Fold) -> Resources:
-    """Return what ``operator``, folded as ``fold`` says, takes with its unit and memory."""
-    if fold.ram_style is None or fold.ram_style == "auto":
-        return layer_resources(operator, unit=fold.unit)
-    operator.set_nodeattr("ram_style", fold.ram_style)
+def _resources(operator: Any, fold: Fold, *, uniform: bool) -> Resources:
+    """Return what ``operator``, folded as ``fold`` says, takes with its unit and memory.
+
+    ``uniform``: a threshold unit whose channels share their thresholds will keep a row per lane.
+    """
+    built: dict[str, Any] = {}
+    if fold.ram_style is not None:
+        built["ram_style"] = fold.ram_style
+    if uniform:
+        built["NumChannels"] = fold.pe
+    before = {name: operator.get_nodeattr(name) for name in built}
+    for name, value in built.items():
+        operator.set_nodeattr(name, value)
     found = layer_resources(operator, unit=fold.unit)
-    operator.set_nodeattr("ram_style", "auto")
+    for name, value in before.items():
+        operator.set_nodeattr(name, value)
     return found
 
 

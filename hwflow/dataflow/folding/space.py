@@ -26,6 +26,7 @@ from hwflow.dataflow.streams import (
     WINDOW,
     connect,
     fifo_depth,
+    fifo_shape,
     join_depth,
     stream_inputs,
 )
@@ -168,10 +169,11 @@ def _classes(keys: Sequence[object]) -> tuple[list[object], IntArray]:
 
 @cache
 def _stream_cost(lanes: int, next_lanes: int, words: int, bits: int) -> FloatArray:
-    """Return converter and FIFO between two layers; the FIFO holds what the reader takes."""
+    """Return converter and FIFO between two layers; ``words`` are those of the reader."""
+    depth, held_lanes = fifo_shape(words, lanes, next_lanes)
     return vector(
         converter_resources(lanes * bits, next_lanes * bits)
-        + fifo_resources(words, next_lanes * bits)
+        + fifo_resources(depth, held_lanes * bits)
     )
 
 
@@ -221,16 +223,12 @@ def _held_at_joins(model: Model) -> dict[str, float]:
     joins = [node for node in model.graph.node if len(stream_inputs(model, node)) > 1]
     if not joins:
         return {}
-    # The graph without its weights: only shapes count.
     copy = connect(ModelWrapper(model.model, make_deepcopy=True))
-    fifos = {
-        node.output[0]: getCustomOp(node) for node in copy.graph.node if "FIFO" in node.op_type
-    }
+    nodes = {node.name: node for node in copy.graph.node}
     held = {}
     for join in joins:
-        (twin,) = (node for node in copy.graph.node if node.name == join.name)
-        for name, fed in zip(stream_inputs(model, join), stream_inputs(copy, twin), strict=True):
-            fifo = fifos[fed]
+        for port, name in enumerate(stream_inputs(model, join)):
+            fifo = getCustomOp(nodes[f"{join.name}_in{port}_fifo"])
             beats = int(np.prod(fifo.get_folded_input_shape()[:-1]))
             held[name] = min(1.0, int(fifo.get_nodeattr("depth")) / beats)
     return held
