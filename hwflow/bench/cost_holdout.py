@@ -63,6 +63,12 @@ class Holdout(StrictModel):
     parts: tuple[Part, ...]
 
 
+class Holdouts(StrictModel):
+    """A file of comparisons: ``estimated`` are estimated, ``synthesised`` synthesised."""
+
+    designs: tuple[Holdout, ...]
+
+
 def holdout(accelerator: Path, out_dir: Path, *, progress: Progress = silent) -> Holdout:
     """Estimate the built ``accelerator`` by the models as they are now, and synthesise it.
 
@@ -95,6 +101,20 @@ def holdout(accelerator: Path, out_dir: Path, *, progress: Progress = silent) ->
         ]
         parts.append(_part(stage.name, nodes))
     return Holdout(design=design.name, tool=synthesis.tool, parts=tuple(parts))
+
+
+def write_holdouts(path: Path, holdouts: Sequence[Holdout]) -> None:
+    """Write ``holdouts`` to ``path``, as ``read_holdouts`` reads them."""
+    path.write_text(Holdouts(designs=tuple(holdouts)).model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def read_holdouts(path: Path) -> tuple[Holdout, ...]:
+    """Return the comparisons in ``path``.
+
+    Raises:
+        ConfigError: not such a file.
+    """
+    return load(Holdouts, path).designs
 
 
 def worst(holdouts: Sequence[Holdout]) -> dict[str, float]:

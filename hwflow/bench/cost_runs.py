@@ -40,19 +40,20 @@ SEED = 10
 TOP, STAGE = "node", "stage"
 # Samples of each kind: more where there are more terms.
 COUNTS = {
-    "matrix_lut": 48,
-    "matrix_dsp": 16,
-    "matrix_finn": 24,
-    "window": 36,
-    "thresholds": 24,
+    "matrix_lut": 24,
+    "matrix_deep": 8,
+    "matrix_dsp": 8,
+    "matrix_finn": 12,
+    "window": 32,
+    "thresholds": 16,
     "requant": 16,
     "pad": 10,
     "pool": 16,
     "join": 10,
     "fork": 5,
-    "converter": 24,
-    "fifo": 20,
-    "controller": 12,
+    "converter": 16,
+    "fifo": 12,
+    "controller": 5,
 }
 
 

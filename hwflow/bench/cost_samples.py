@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.cost.memory import rom_in_block
+
 IntArray = NDArray[np.int64]
 Random = np.random.Generator
 
@@ -72,6 +74,19 @@ def _xnor(random: Random) -> Sample | None:
     pe, simd, rows, columns = _folding(random)
     if not _fits(pe, simd, rows * columns, 1, 1):
         return None
+    return _xnor_unit(random, pe, simd, rows, columns)
+
+
+def _deep_rom(random: Random) -> Sample | None:
+    """A small unit of many folds, whose weights are too narrow for block RAM."""
+    pe, simd = _pick(random, (1, 1, 2, 4)), _pick(random, (1, 2, 4, 8))
+    rows, columns = _pick(random, (10, 16, 32, 64, 128)), _pick(random, (8, 9, 16, 32, 64))
+    if pe * simd * rows * columns < 512 or rom_in_block(rows * columns, pe * simd):
+        return None
+    return _xnor_unit(random, pe, simd, rows, columns)
+
+
+def _xnor_unit(random: Random, pe: int, simd: int, rows: int, columns: int) -> Sample:
     mw, mh = simd * columns, pe * rows
     constants = [(_integers(random, "BIPOLAR", (mw, mh)), "BIPOLAR")]
     bits = mw.bit_length() + 1
@@ -386,6 +401,7 @@ def _converter(random: Random) -> Sample | None:
 Drawer = Callable[[Random], Sample | None]
 KINDS: dict[str, Drawer] = {
     "matrix_lut": _matrix_lut,
+    "matrix_deep": _deep_rom,
     "matrix_dsp": _matrix_dsp,
     "matrix_finn": _matrix_finn,
     "window": _window,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hwflow.cost.memory import rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.memory import MULTIPLEXER_LUTS, rom_in_block, rom_luts, rom_ramb18
 
 # Beyond so many words random columns are all different.
 ALL_DIFFER = 24
@@ -34,7 +34,8 @@ class Rom:
         """LUTs, if synthesis were perfect; fits price them."""
         if self.depth == 1 or self.in_block:
             return 0.0
-        return distinct(self.depth, self.width) * rom_luts(self.depth, 1)
+        rows = rom_luts(self.depth, 1)
+        return distinct(self.depth, self.width) * (rows + MULTIPLEXER_LUTS * (rows - 1))
 
     @property
     def register_bits(self) -> float:

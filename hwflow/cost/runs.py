@@ -19,6 +19,7 @@ RUNS_FILE = Path(__file__).with_name("runs.json")
 
 _BLOCKS: dict[str, type[Any]] = {
     "matrix_lut": Matrix,
+    "matrix_deep": Matrix,
     "matrix_dsp": Matrix,
     "matrix_finn": FinnMatrix,
     "window": Window,
