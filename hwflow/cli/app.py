@@ -387,6 +387,17 @@ def bench_generator(
     )
 
 
+@bench_app.command("document")
+def bench_document(
+    path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],
+    record: Annotated[Path, typer.Option(help="The record of a bench.")] = bench.RECORD,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the tables of a recorded `hwflow bench generator` into a document."""
+    bench.document(_start(json, verbose), path, record=record)
+
+
 @bench_app.command("cost")
 def bench_cost(
     refit: Annotated[

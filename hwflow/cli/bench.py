@@ -10,9 +10,11 @@ from rich.table import Table
 
 from hwflow.bench.figures import Figure
 from hwflow.cli.output import Output, shown
+from hwflow.errors import ConfigError
 
 OUT = Path("out") / "bench" / "generator"
 BUILDS = Path("builds")
+RECORD = BUILDS / "generator.json"
 
 
 def generator(
@@ -34,6 +36,23 @@ def generator(
         "figures": [figure.model_dump(mode="json") for figure in figures],
     }
     output.result(data, table(figures), f"Recorded in [bold]{escape(shown(file))}[/]")
+
+
+def document(output: Output, path: Path, *, record: Path) -> None:
+    """Write the tables of a record into a document."""
+    from hwflow.bench.document import fill
+    from hwflow.bench.generator import BENCH
+    from hwflow.bench.record import read_record
+
+    for file in (path, record):
+        if not file.is_file():
+            raise ConfigError(f"{file}: no such file")
+    old = path.read_text(encoding="utf-8")
+    new = fill(old, read_record(record, BENCH), source=shown(path))
+    if new != old:
+        path.write_text(new, encoding="utf-8")
+    what = "changed" if new != old else "unchanged"
+    output.result({"command": "bench document", "file": shown(path), "result": what}, what)
 
 
 def cost(output: Output, *, runs: bool, refit: bool) -> None:

@@ -1,0 +1,50 @@
+"""Tables of a document from a bench's record, so that neither is typed by hand.
+
+A document marks a table's place by two comments, ``<!-- name -->`` and ``<!-- end of name -->``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hwflow.bench.figures import Figure
+from hwflow.bench.record import Record
+from hwflow.errors import ConfigError
+from hwflow.report.layer_text import markdown
+from hwflow.report.layers import LayerTable
+
+FIGURES, LAYERS = "generator figures", "cnv layers"
+
+
+def fill(text: str, record: Record, *, source: str) -> str:
+    """Return ``text`` with the tables of ``record`` in their places.
+
+    Raises:
+        ConfigError: a place is missing from ``source``, or a section from the record.
+    """
+    figures = [figure for found in record.sections.values() for figure in found.figures]
+    if "area" not in record.sections:
+        raise ConfigError("the record has no section area; run `hwflow bench generator`")
+    layers = LayerTable.model_validate(record.sections["area"].details["layers"])
+    for name, table in ((FIGURES, _figures(figures)), (LAYERS, markdown(layers))):
+        text = _replaced(text, name, table, source)
+    return text
+
+
+def _replaced(text: str, name: str, table: str, source: str) -> str:
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ConfigError(f"{source}: expected one {begin.strip()} and one {end}")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+
+
+def _figures(figures: Iterable[Figure]) -> str:
+    rows = ["| figure | value | goal | | provenance |", "|---|---:|---|---|---|"]
+    for one in figures:
+        if one.goal is None:
+            continue
+        held = "holds" if one.holds else "**missed**"
+        value = f"{one.value:,g} {one.unit}"
+        rows.append(f"| {one.name} | {value} | {one.goal} | {held} | {one.provenance} |")
+    return "\n".join(rows) + "\n"
