@@ -96,7 +96,12 @@ def _size_stage(
             what = f"{stage.name}: FIFO depths, {sizing.simulations} simulations"
             progress(what, done, total)
 
-        levels = [_levels(peak, wide) for peak, wide in zip(peaks, bits, strict=True)]
+        # Words can wait in one place or another: depths by formula, besides those that surely
+        # suffice, leave the choice.
+        levels = [
+            _levels(max(peak, fifo.depth_words), wide)
+            for peak, fifo, wide in zip(peaks, stage.fifos, bits, strict=True)
+        ]
         search = _Search(levels, sizing.keeps_pace, told)
         depths = search.run()
         last = sizing.run(depths)
