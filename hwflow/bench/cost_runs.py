@@ -6,6 +6,7 @@ A run is known by the hash of its RTL, so that it is made again only where the R
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -37,6 +38,7 @@ from hwflow.synth.yosys import SYNTHESIS, Yosys
 
 PART, CLK_PERIOD_NS = "xc7z020clg400-1", 10.0
 SEED = 10
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 TOP, STAGE = "node", "stage"
 # Samples of each kind: more where there are more terms.
 COUNTS = {
@@ -165,11 +167,12 @@ def _synthesise(written: _Written, folder: Path) -> Resources:
 
 
 def _hash(folder: Path, sources: Sequence[str]) -> str:
-    """Return the hash of everything that synthesis reads."""
+    """Return the hash of everything that synthesis reads; comments do not count."""
     digest = hashlib.sha256()
     memories = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.dat"))
     for name in [*sources, *memories]:
-        digest.update(f"{name}\n".encode() + (folder / name).read_bytes())
+        text = _COMMENT.sub("", (folder / name).read_text(encoding="utf-8"))
+        digest.update(f"{name}\n{text}".encode())
     return digest.hexdigest()[:16]
 
 

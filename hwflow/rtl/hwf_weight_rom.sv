@@ -3,7 +3,7 @@
 //
 // `data_o` follows `addr_i` one enabled clock later (Registered), or at once, which block RAM
 // cannot. UseBlock: in block RAM, else in LUTs, as attributes tell yosys and Vivado; where it lies
-// changes no latency. `hwflow.dataflow.memory` chooses by size.
+// changes no latency. `hwflow.cost.memory` chooses by size.
 // Instances are to be marked keep_hierarchy: mapped together with logic on a longer path, abc9 makes
 // words of LUTs share sub-functions, which takes up to twice the LUTs of one LUT6 per bit and 64
 // words (1,400 more for 36 x 1024 bits).
