@@ -55,7 +55,7 @@ COUNTS = {
     "fork": 5,
     "converter": 16,
     "fifo": 12,
-    "controller": 5,
+    "controller": 10,
 }
 
 

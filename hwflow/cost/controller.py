@@ -8,7 +8,7 @@ from math import gcd
 
 from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
-from hwflow.cost.memory import distributed_ram_luts, ram_banks
+from hwflow.cost.memory import distributed_ram_luts
 from hwflow.cost.resources import Resources
 
 # hwf_cascade's USER_BITS without thresholds: id and flags that travel beside a frame.
@@ -54,15 +54,11 @@ class Controller:
         )
         terms = {
             "one": 1.0,
-            "stages": float(len(self.stages)),
-            "margin_bits": float(margin_bits * len(self.retention_frames)),
-            "beat_bits": float(beat_bits * len(self.stages)),
-            "ticket_bits": float(sum(bits for _, bits in tickets)),
-            "bank_bits": float(sum(bits * (ram_banks(depth) - 1) for depth, bits in tickets)),
+            "decisions": float(len(self.retention_frames)),
+            "threshold_bits": float(margin_bits * len(self.retention_frames)),
             "gearbox_bits": float(sum(map(self._gearbox_bits, self.stages))),
             "shifted_bits": float(sum(map(self._shifted_bits, self.stages))),
             "score_bits": float(sum(s.score_bits * s.score_lanes for s in self.stages)),
-            "compared_bits": float(sum(s.score_bits for s in self.stages)),
         }
         return Parts(Resources(lut=lutram, lutram=lutram, bram36=blocks / 2), terms, terms)
 

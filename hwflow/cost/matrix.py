@@ -84,7 +84,6 @@ class Matrix:
         out = self.pe * (1 if self.thresholded else self.acc_bits)
         counters = bits_for(self.folds) + bits_for(column_folds) + bits_for(row_folds)
         lut = {
-            "weight_rom": weights.luts,
             "start_rom": starts.luts,
             "replay_bits": float(replayed),
             "start_bits": float(self.pe * self.acc_bits),
@@ -103,7 +102,7 @@ class Matrix:
         # The flag "last fold" comes from a register and is delayed beside the sums.
         memory = replay + (column_folds > 1 and 1 + self.latency >= SHIFT_REGISTER)
         exact = Resources(
-            lut=memory,
+            lut=memory + weights.luts,
             lutram=memory,
             dsp=self.dsps,
             bram36=(weights.ramb18 + starts.ramb18) / 2,

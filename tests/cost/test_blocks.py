@@ -62,12 +62,12 @@ FOLDINGS = st.tuples(st.sampled_from([1, 2, 3, 4, 8, 16]), st.sampled_from([1, 2
     st.sampled_from(["pe", "simd"]),
 )
 def test_more_lanes_of_a_matrix_never_take_less(folding, bits, unit, grown):
-    """Without memories, whose cost depends on the shape: weights in block RAM, replay in LUT RAM."""
+    """Without memories, whose cost depends on the shape: weights in block RAM, replay in LUTs."""
     pe, simd = folding
     block = Matrix(96 * 4, 96 * 4, pe, simd, *bits, acc_bits=24, unit=unit, ram_style="block")
     one, more = price(block), price(replace(block, **{grown: 2 * getattr(block, grown)}))
     assert one.lut - one.lutram <= (more.lut - more.lutram) * ROOM
-    assert one.ff <= more.ff * ROOM
+    assert one.ff <= more.ff + 1  # of a single ±1 lane, whose counters get shorter
     assert one.dsp <= more.dsp
     assert one.lutram <= one.lut
 
