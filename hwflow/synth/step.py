@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import reduce
 from pathlib import Path
 
@@ -39,15 +41,27 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
         (number, layer) for number, stage in enumerate(design.stages) for layer in stage.layers
     ]
     total = 1 + len(layers)
-    progress(f"yosys {design.top}", 0, total)
-    stubs = {stage.top: stage_stub(stage) for stage in design.stages}
-    controller = synthesise(design.top, sources, yosys=yosys, log_dir=out_dir, stubs=stubs)
-    blocks = [Block(module=design.top, op="controller", stage=None, resources=controller)]
-    for done, (number, layer) in enumerate(layers, start=1):
-        progress(f"yosys {layer.name}", done, total)
+    progress("yosys", 0, total)
+
+    def controller() -> Block:
+        stubs = {stage.top: stage_stub(stage) for stage in design.stages}
+        taken = synthesise(design.top, sources, yosys=yosys, log_dir=out_dir, stubs=stubs)
+        return Block(module=design.top, op="controller", stage=None, resources=taken)
+
+    def block(number: int, layer: Layer) -> Block:
         taken = _synthesise(layer, sources, yosys, out_dir)
-        blocks.append(Block(module=layer.name, op=layer.op, stage=number, resources=taken))
-    progress("done", total, total)
+        return Block(module=layer.name, op=layer.op, stage=number, resources=taken)
+
+    # yosys reads its own libraries for seconds however small a block is, so one run per core.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        runs = [pool.submit(controller), *(pool.submit(block, *layer) for layer in layers)]
+        try:
+            for done, run in enumerate(as_completed(runs), start=1):
+                progress(f"yosys {run.result().module}", done, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    blocks = [run.result() for run in runs]
     result = Synthesis(
         schema_version=1,
         tool=f"yosys {yosys.version()}",
