@@ -322,7 +322,7 @@ def volume_job(
 
 
 def synth_job(accelerator_dir: Path, *, out: Path) -> Job:
-    """Estimate the resources of the accelerator's own blocks."""
+    """Estimate the resources of each of the accelerator's blocks."""
     accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:

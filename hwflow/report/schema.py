@@ -97,7 +97,7 @@ class HardwareReport(StrictModel):
 
 
 class ResourceReport(StrictModel):
-    """What yosys makes of the own blocks; FINN's layers are not among them."""
+    """What yosys makes of every block, each by itself."""
 
     provenance: Provenance
     tool: str

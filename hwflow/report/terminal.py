@@ -92,7 +92,7 @@ def _hardware(report: Report) -> Table:
     if report.resources is not None:
         total = report.resources.total
         table.caption = (
-            f"own blocks, {report.resources.tool}: {total.lut:,} LUT, {total.ff:,} FF, "
+            f"all blocks, {report.resources.tool}: {total.lut:,} LUT, {total.ff:,} FF, "
             f"{total.dsp} DSP, {total.bram36:g} BRAM36"
         )
     return table
