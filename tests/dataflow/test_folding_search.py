@@ -135,8 +135,9 @@ def test_the_resource_that_binds_is_named_with_need_and_budget(fill, resource):
     with pytest.raises(ConfigError) as caught:
         found(space, goal(fastest), fill)
     told = re.search(
-        rf"target of {fastest} cycles .* cannot be met: .*{resource}.* bind: the leanest folding needs "
-        r"(?P<need>[\d,]+) \w+ of (?P<limit>[\d,]+).*, the most \w+ in layer stage0/conv\d \(\d.*"
+        rf"target of {fastest} cycles .* cannot be met: .*{resource}.* bind: "
+        r"the leanest folding needs (?P<need>[\d,]+) \w+ of (?P<limit>[\d,]+).*, "
+        r"the most \w+ in layer stage0/conv\d \(\d.*"
         r"The best II that can be had within xc7z020 is (?P<best>[\d,]+) cycles",
         str(caught.value),
     )

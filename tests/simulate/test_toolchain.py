@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from hwflow.cache import cache_dir
 from hwflow.errors import ConfigError, ToolNotFoundError
 from hwflow.simulate import objcache
-from hwflow.cache import cache_dir
 from hwflow.simulate.toolchain import find_verilator
 
 
