@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +43,39 @@ def parse(model: type[M], data: Any, *, source: str) -> M:
         ConfigError: naming each wrong field.
     """
     try:
-        return model.model_validate_json(json.dumps(data))
+        text = json.dumps(data)
+        parsed = model.model_validate_json(text)
     except TypeError as error:  # YAML knows dates and sets, JSON does not
         raise ConfigError(f"{source}: {error}; write the value in quotes") from error
     except ValidationError as error:
+        if (
+            error.errors()[0]["type"] == "json_invalid"
+        ):  # json.dumps wrote it: only its depth can be
+            raise ConfigError(f"{source}: nested too deep") from error
         raise ConfigError(f"{source}:\n{describe(error)}") from error
+    except (RecursionError, ValueError) as error:  # an alias of what it stands in
+        raise ConfigError(f"{source}: nested too deep, or within itself") from error
+    wrong = list(_truths_as_numbers(json.loads(text), parsed.model_dump(mode="json")))
+    if wrong:
+        lines = "\n".join(f"  {where}: expected a number, got true or false" for where in wrong)
+        raise ConfigError(f"{source}:\n{lines}")
+    return parsed
+
+
+def _truths_as_numbers(data: Any, taken: Any, where: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the places where ``data`` says true or false and ``taken`` has a number.
+
+    To pydantic true is one of ``Literal[1]``, as in Python, even where it is strict.
+    """
+    if isinstance(data, bool):
+        if not isinstance(taken, bool):
+            yield ".".join(where)
+    elif isinstance(data, dict) and isinstance(taken, dict):
+        for key in data.keys() & taken.keys():
+            yield from _truths_as_numbers(data[key], taken[key], (*where, key))
+    elif isinstance(data, list) and isinstance(taken, list):
+        for index, pair in enumerate(zip(data, taken, strict=False)):
+            yield from _truths_as_numbers(*pair, (*where, str(index)))
 
 
 def set_value(data: dict[str, Any], assignment: str) -> None:
@@ -60,7 +89,7 @@ def set_value(data: dict[str, Any], assignment: str) -> None:
         raise ConfigError(f"--set {assignment}: expected key.path=value")
     try:
         value = _number(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"--set {assignment}: {text!r} is not a YAML value") from error
     keys = path.split(".")
     node: Any = data
@@ -95,20 +124,96 @@ def load(model: type[M], path: Path, *, overrides: tuple[str, ...] = ()) -> M:
     """Return the YAML or JSON file at ``path`` as ``model``, with ``--set`` overrides applied.
 
     Raises:
-        ConfigError: file missing, not YAML, or not of the schema; names file and field.
+        ConfigError: file missing, not JSON (``.json``) or YAML (any other), a key twice, or not of
+            the schema; names file and field.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        problem = getattr(error, "problem", None) or "not text"
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f" at line {mark.line + 1}"
-        raise ConfigError(f"{path}: not a {kind} file: {problem}{where}; damaged?") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file; damaged?") from error
+    data = _read_json(text, path) if path.suffix == ".json" else _read_yaml(text, path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(data).__name__}")
     for assignment in overrides:
         set_value(data, assignment)
     return parse(model, data, source=str(path))
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers ``twice``, a key that it was given twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.twice = next((key for key in self if keys.count(key) > 1), None)
+
+
+def _read_json(text: str, path: Path) -> Any:
+    try:
+        data = json.loads(text, object_pairs_hook=_Object)
+        twice = next(_keys_twice(data), None)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: not a JSON file: {error.msg} at line {error.lineno}; damaged?"
+        ) from error
+    except ValueError as error:  # more digits than Python reads
+        raise ConfigError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deep") from error
+    if twice is not None:
+        raise ConfigError(f"{path}: {twice}: there twice; keep one of them")
+    return data
+
+
+def _keys_twice(data: Any, where: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the places of keys that their objects were given twice."""
+    if isinstance(data, _Object):
+        if data.twice is not None:
+            yield ".".join((*where, data.twice))
+        for key, value in data.items():
+            yield from _keys_twice(value, (*where, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _keys_twice(value, (*where, str(index)))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, but a key may stand only once in its mapping, as YAML itself says."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here, not where mappings become values: merged keys (<<) may be overridden.
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if (key.tag, key.value) in seen:
+                raise _KeyTwiceError(key.value, key.start_mark.line + 1)
+            seen.add((key.tag, key.value))
+        return node
+
+
+class _KeyTwiceError(Exception):
+    """``key`` stands in its mapping a second time in ``line``."""
+
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(f"there twice, again at line {line}")
+        self.key = key
+
+
+def _read_yaml(text: str, path: Path) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # a safe loader
+    except _KeyTwiceError as error:
+        raise ConfigError(f"{path}: {error.key}: {error}; keep one of them") from error
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "not text"
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" at line {mark.line + 1}"
+        raise ConfigError(f"{path}: not a YAML file: {problem}{where}; damaged?") from error
+    except ValueError as error:  # a date that is none, more digits than Python reads
+        raise ConfigError(f"{path}: {error}; write the value in quotes") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deep") from error
