@@ -32,9 +32,10 @@ from hwflow.log import Progress, silent
 from hwflow.rtl.accelerator import TOP as CONTROLLER
 from hwflow.rtl.accelerator import AcceleratorParameters
 from hwflow.synth.block import synthesise
+from hwflow.synth.script import SYNTHESIS, Part
 from hwflow.synth.sources import Sources
 from hwflow.synth.step import MEMORY_SUFFIX
-from hwflow.synth.yosys import SYNTHESIS, Yosys
+from hwflow.synth.yosys import Yosys
 
 PART, CLK_PERIOD_NS = "xc7z020clg400-1", 10.0
 SEED = 10
@@ -55,7 +56,7 @@ COUNTS = {
     "fork": 5,
     "converter": 16,
     "fifo": 12,
-    "controller": 10,
+    "controller": 24,
 }
 
 
@@ -161,7 +162,7 @@ def _synthesise(written: _Written, folder: Path) -> Resources:
     found = Resources()
     for module in (written.top, written.top + MEMORY_SUFFIX):
         if module in sources:
-            used = synthesise(module, sources, yosys=Yosys(), log_dir=folder)
+            used = synthesise(Part(module), sources, yosys=Yosys(), log_dir=folder)
             found += Resources(used.lut, used.lutram, used.ff, used.dsp, used.bram36)
     return found
 

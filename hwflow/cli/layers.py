@@ -13,11 +13,14 @@ def layers(output: Output, accelerator: Path, *, synthesis: Path | None, markdow
     """Show where the cycles, memory and resources of an accelerator go."""
     from hwflow.report import layer_text
     from hwflow.report.layers import layer_tables
+    from hwflow.report.source import check_source
 
     beside = accelerator.parent / jobs.SYNTHESIS
     if synthesis is None and (beside / SYNTHESIS_FILE).is_file():
         synthesis = beside
     tables = layer_tables(accelerator, synthesis)
+    if synthesis is not None:
+        check_source(synthesis, accelerator, "synth")
     data = {
         "command": "layers",
         "accelerator": shown(accelerator),

@@ -36,6 +36,7 @@ from hwflow.report.schema import (
     StageReport,
     StepReport,
 )
+from hwflow.report.source import check_source
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -96,9 +97,9 @@ def collect(
     design = load(Accelerator, accelerator_dir / DESIGN_FILE)
     bundle = load_bundle(accelerator_dir / design.bundle)
     simulation = load(Simulation, simulation_dir / SIMULATION_FILE)
-    _check_source(simulation_dir, accelerator_dir, "simulate")
+    check_source(simulation_dir, accelerator_dir, "simulate")
     if synthesis_dir is not None:
-        _check_source(synthesis_dir, accelerator_dir, "synth")
+        check_source(synthesis_dir, accelerator_dir, "synth")
     golden = _arrays(accelerator_dir / design.bundle / GOLDEN_FILE)
     results = _arrays(simulation_dir / RESULTS_FILE)
     if "label" not in golden or simulation.cascade.accuracy is None:
@@ -131,17 +132,6 @@ def collect(
         provenance=bundle.provenance,
     )
     return report, golden
-
-
-def _check_source(folder: Path, accelerator_dir: Path, command: str) -> None:
-    """Refuse results of an accelerator that has changed since, or of another one."""
-    run = manifest.read(folder)
-    wanted = manifest.tree_hash(accelerator_dir)
-    if run is None or run.inputs.get("accelerator") != wanted:
-        raise ConfigError(
-            f"{folder}: made from another accelerator than {accelerator_dir} is now; "
-            f"run `hwflow {command} {accelerator_dir}` again"
-        )
 
 
 def _arrays(path: Path) -> Arrays:

@@ -80,7 +80,9 @@ def total_cells(table: LayerTable) -> tuple[str, ...]:
 def title(table: LayerTable) -> str:
     """Return what the figures of ``table`` are."""
     how = "estimated" if table.synthesised is None else f"estimated / synthesised by {table.tool}"
-    return f"{table.stage}: resources {how}; the pace is set by layers in bold"
+    paced = any(row.bottleneck for row in table.rows)
+    pace = "layers in bold" if paced else f"frames that arrive in {table.ii_bound_cycles:,} cycles"
+    return f"{table.stage}: resources {how}; the pace is set by {pace}"
 
 
 def terminal(table: LayerTable) -> Table:

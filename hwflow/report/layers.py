@@ -34,6 +34,7 @@ UNITS = {
 class LayerRow(StrictModel):
     """One layer of a network. ``share``: of the stage's II bound; ``cycles``: of its slowest node.
 
+    ``bottleneck``: it sets the stage's pace, which the stream of frames may do too.
     ``fifo_words``: in all its FIFOs. ``synthesised`` is None where any of its nodes was not.
     """
 
@@ -123,7 +124,7 @@ def _row(
         cycles=slowest.cycles,
         share=slowest.cycles / stage.ii_bound_cycles,
         slowest=slowest.op,
-        bottleneck=slowest.cycles == max(node.cycles for node in stage.layers),
+        bottleneck=slowest.cycles == stage.ii_bound_cycles,
         fifo_words=sum(node.fifo_depth_words or 0 for node in nodes),
         memory_bits=sum(node.memory_bits for node in nodes),
         estimated=total(node.estimate for node in nodes),

@@ -1,4 +1,4 @@
-"""What modules took when they were synthesised before, by the content of all that yosys read."""
+"""What yosys mapped modules to before, by the content of all that it read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from hwflow.cache import cache_dir
-from hwflow.config.synthesis import Resources
+from hwflow.synth.statistics import Cells
 
 FOLDER = "synth"
 # Stands for the module's name, so that modules that differ in nothing else share one entry.
 ANONYMOUS = "_module_"
+
+_ENTRY = TypeAdapter(tuple[Cells, ...])
 
 
 def key(module: str, *, script: str, version: str, files: Mapping[str, bytes]) -> str:
@@ -27,18 +29,18 @@ def key(module: str, *, script: str, version: str, files: Mapping[str, bytes]) -
     return digest.hexdigest()
 
 
-def recall(name: str) -> Resources | None:
-    """Return the entry ``name``, or None if there is none that can be read."""
+def recall(name: str) -> tuple[Cells, ...] | None:
+    """Return the entry ``name``, one for each module of the run, or None if none can be read."""
     try:
-        return Resources.model_validate_json((_folder() / name).read_bytes())
+        return _ENTRY.validate_json((_folder() / name).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def keep(name: str, resources: Resources) -> None:
+def keep(name: str, cells: tuple[Cells, ...]) -> None:
     """Write the entry ``name``; at no time is half of it there."""
     with tempfile.NamedTemporaryFile(dir=_folder(), delete=False) as stream:
-        stream.write(resources.model_dump_json().encode())
+        stream.write(_ENTRY.dump_json(cells))
     Path(stream.name).replace(_folder() / name)
 
 

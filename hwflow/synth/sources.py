@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from hwflow.errors import ConfigError
+
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DESIGN_UNIT = re.compile(r"^\s*(?:module|package)\s+(\w+)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
@@ -33,7 +35,15 @@ class Sources:
         return module in self._home
 
     def needed_by(self, module: str, *, without: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return the sources that ``module`` needs, less those that define a module ``without``."""
+        """Return the sources that ``module`` needs, less those that define a module ``without``.
+
+        Raises:
+            ConfigError: no source defines the module.
+        """
+        if module not in self:
+            raise ConfigError(
+                f"{self.folder}: no source defines module {module}; run `hwflow build` again"
+            )
         found: set[str] = set()
         ahead = {self._home[module]}
         left_out = {self._home[name] for name in without}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator, Layer, StageHardware
@@ -13,9 +12,10 @@ from hwflow.config.base import load
 from hwflow.config.synthesis import SYNTHESIS_FILE, Block, Resources, Synthesis
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
-from hwflow.synth.block import synthesise
+from hwflow.synth.block import synthesise, synthesise_group
+from hwflow.synth.script import FAMILY, SYNTHESIS, Part, needs_slang
 from hwflow.synth.sources import Sources
-from hwflow.synth.yosys import FAMILY, SYNTHESIS, Yosys
+from hwflow.synth.yosys import Yosys
 
 # FINN's DSP matrix unit reads its weights from a module of its own, beside it in the stage.
 MEMORY_SUFFIX = "_memstream_wrapper"
@@ -37,31 +37,43 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
     sources = Sources(folder, _present(folder, design.sources))
     yosys = Yosys()
     out_dir.mkdir(parents=True, exist_ok=True)
-    layers = [
-        (number, layer) for number, stage in enumerate(design.stages) for layer in stage.layers
-    ]
-    total = 1 + len(layers)
-    progress("yosys", 0, total)
+    layers = [layer for stage in design.stages for layer in stage.layers]
+    alone, groups = _split(layers, sources)
 
-    def controller() -> Block:
+    def controller() -> list[Resources]:
         stubs = {stage.top: stage_stub(stage) for stage in design.stages}
-        taken = synthesise(design.top, sources, yosys=yosys, log_dir=out_dir, stubs=stubs)
-        return Block(module=design.top, op="controller", stage=None, resources=taken)
+        return [synthesise(Part(design.top), sources, yosys=yosys, log_dir=out_dir, stubs=stubs)]
 
-    def block(number: int, layer: Layer) -> Block:
-        taken = _synthesise(layer, sources, yosys, out_dir)
-        return Block(module=layer.name, op=layer.op, stage=number, resources=taken)
+    def layer_alone(layer: Layer) -> list[Resources]:
+        return [_synthesise(layer, sources, yosys, out_dir)]
 
-    # yosys reads its own libraries for seconds however small a block is, so one run per core.
+    def group(name: str, members: Sequence[Layer]) -> Sequence[Resources]:
+        parts = [_part(layer) for layer in members]
+        return synthesise_group(parts, sources, name=name, yosys=yosys, log_dir=out_dir)
+
+    found: dict[str, Resources] = {}
+    progress("yosys", 0, 1 + len(layers))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        runs = [pool.submit(controller), *(pool.submit(block, *layer) for layer in layers)]
+        runs: dict[Future[Sequence[Resources]], list[str]] = {
+            pool.submit(controller): [design.top],
+            **{pool.submit(layer_alone, layer): [layer.name] for layer in alone},
+            **{pool.submit(group, *each): [x.name for x in each[1]] for each in groups.items()},
+        }
         try:
-            for done, run in enumerate(as_completed(runs), start=1):
-                progress(f"yosys {run.result().module}", done, total)
+            for run in as_completed(runs):
+                found |= zip(runs[run], run.result(), strict=True)
+                progress(f"yosys {runs[run][-1]}", len(found), 1 + len(layers))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    blocks = [run.result() for run in runs]
+    blocks = [
+        Block(module=design.top, op="controller", stage=None, resources=found[design.top]),
+        *(
+            Block(module=layer.name, op=layer.op, stage=number, resources=found[layer.name])
+            for number, stage in enumerate(design.stages)
+            for layer in stage.layers
+        ),
+    ]
     result = Synthesis(
         schema_version=1,
         tool=f"yosys {yosys.version()}",
@@ -74,16 +86,35 @@ def synth(folder: Path, out_dir: Path, *, progress: Progress = silent) -> Synthe
     return result
 
 
+def _split(
+    layers: Sequence[Layer], sources: Sources
+) -> tuple[Sequence[Layer], Mapping[str, Sequence[Layer]]]:
+    """Return the layers to synthesise alone, the largest first, and the others in named groups.
+
+    A layer with weights keeps yosys busy, and its part of the figures is worth a run of its own.
+    """
+    alone = sorted((x for x in layers if x.macs), key=lambda x: -(x.pe or 1) * (x.simd or 1))
+    groups: dict[str, list[Layer]] = {}
+    for layer in layers:
+        if not layer.macs:
+            foreign = needs_slang(sources.needed_by(layer.module))
+            groups.setdefault("finn_layers" if foreign else "own_layers", []).append(layer)
+    return alone, groups
+
+
+def _part(layer: Layer) -> Part:
+    if layer.fifo_word_bits is None or layer.fifo_depth_words is None:
+        return Part(layer.module)
+    parameters = {"DataBits": layer.fifo_word_bits, "Depth": layer.fifo_depth_words}
+    return Part(layer.module, parameters)
+
+
 def _synthesise(layer: Layer, sources: Sources, yosys: Yosys, log_dir: Path) -> Resources:
-    parameters = {}
-    if layer.fifo_word_bits is not None and layer.fifo_depth_words is not None:
-        parameters = {"DataBits": layer.fifo_word_bits, "Depth": layer.fifo_depth_words}
-    parts = (
-        synthesise(part, sources, yosys=yosys, log_dir=log_dir, parameters=parameters)
-        for part in (layer.module, layer.module + MEMORY_SUFFIX)
-        if part in sources
-    )
-    return reduce(_add, parts)
+    memory = layer.module + MEMORY_SUFFIX
+    taken = synthesise(_part(layer), sources, yosys=yosys, log_dir=log_dir)
+    if memory not in sources:
+        return taken
+    return _add(taken, synthesise(Part(memory), sources, yosys=yosys, log_dir=log_dir))
 
 
 def stage_stub(stage: StageHardware) -> str:

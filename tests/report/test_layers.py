@@ -1,5 +1,9 @@
 """The per-layer report: rows are layers, sums are sums, and what is missing is said."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
@@ -8,6 +12,7 @@ from hwflow.config.synthesis import Block, Resources, Synthesis
 from hwflow.errors import ConfigError
 from hwflow.report import layer_text
 from hwflow.report.layers import layer_tables
+from hwflow.report.source import check_source
 
 
 def node(layer, op, *, cycles, lut, depth=None, pe=None, macs=0):
@@ -46,7 +51,7 @@ def folder(tmp_path):
 def synthesised(folder, nodes):
     blocks = tuple(
         Block(
-            module=n.module, op=n.op, stage=0,
+            module=n.name, op=n.op, stage=0,
             resources=Resources(lut=2 * n.estimate.lut, lutram=0, ff=3, dsp=1, bram36=0.0),
         )
         for n in nodes
@@ -103,3 +108,30 @@ def test_the_units_have_names():
 
     plumbing = {name for name in KNOWN if "FIFO" in name or "Fifo" in name or "Width" in name}
     assert set(UNITS) == KNOWN - plumbing
+
+
+def test_where_frames_arrive_slower_than_layers_work_none_is_the_bottleneck(folder):
+    path = folder / "acc" / "design.json"
+    design = Accelerator.model_validate_json(path.read_bytes())
+    stage = design.stages[0].model_copy(update={"ii_bound_cycles": 784})
+    path.write_text(design.model_copy(update={"stages": (stage,)}).model_dump_json())
+    (table,) = layer_tables(folder / "acc", None)
+    assert not any(row.bottleneck for row in table.rows)
+    assert "the pace is set by frames that arrive in 784 cycles" in layer_text.title(table)
+
+
+def test_synthesis_of_another_build_is_refused(folder):
+    result = synthesised(folder, NODES)
+    with pytest.raises(ConfigError, match=r"syn: made from another accelerator.*hwflow synth"):
+        check_source(result, folder / "acc", "synth")
+    argv = [
+        Path(sys.executable).with_name("hwflow"),
+        "layers",
+        folder / "acc",
+        "--synthesis",
+        result,
+    ]
+    told = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "made from another accelerator" in told.stderr
+    assert told.stdout == ""

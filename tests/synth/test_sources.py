@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwflow.errors import ConfigError
 from hwflow.synth.sources import Sources
 
 PACKAGE = "package p;\nendpackage\n"
@@ -51,3 +52,8 @@ def test_memory_files_are_those_that_the_text_names_or_begins(sources):
 def test_modules_are_known_by_name(sources):
     assert "leaf" in sources
     assert "rtl/leaf.sv" not in sources
+
+
+def test_a_module_in_no_source_is_named(sources):
+    with pytest.raises(ConfigError, match=r"no source defines module absent.*hwflow build"):
+        sources.needed_by("absent")

@@ -11,15 +11,15 @@ from dataflow.networks import SHAPE, tiny_design, tiny_nets, write_bundle
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
 from hwflow.config.folding import Folding
-from hwflow.config.synthesis import Resources
 from hwflow.errors import ConfigError
+from hwflow.synth.script import Part
 from hwflow.synth.sources import Sources
 from hwflow.synth.step import MEMORY_SUFFIX, synth
 from hwflow.synth.yosys import Yosys
 
 pytestmark = [pytest.mark.finn, pytest.mark.synth]
 
-ONE = Resources(lut=1, lutram=0, ff=1, dsp=0, bram36=0.5)
+ONE = {"LUT2": 1, "FDRE": 1}
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +57,16 @@ def runs(cache, monkeypatch):
     """The modules that yosys is asked for; each takes ``ONE``."""
     tops = []
 
-    def note(self, top, **_):
-        tops.append(top)
+    def note(self, part, **_):
+        tops.append(part.module)
         return ONE
 
-    monkeypatch.setattr(Yosys, "estimate", note)
+    def note_group(self, parts, **_):
+        tops.append(sorted(part.module for part in parts))
+        return (ONE,) * len(parts)
+
+    monkeypatch.setattr(Yosys, "map_part", note)
+    monkeypatch.setattr(Yosys, "map_group", note_group)
     return tops
 
 
@@ -74,10 +79,16 @@ def test_each_layer_has_its_block_and_the_controller_too(accelerator, design, ru
     assert twice[0].module + MEMORY_SUFFIX in runs
 
 
+def test_layers_without_weights_share_a_run_for_each_reader(accelerator, design, runs, tmp_path):
+    synth(accelerator, tmp_path)
+    groups = [run for run in runs if isinstance(run, list)]
+    light = sorted(x.module for stage in design.stages for x in stage.layers if not x.macs)
+    assert len(groups) == 2
+    assert sorted(name for group in groups for name in group) == light
+
+
 def test_a_second_run_needs_no_yosys(accelerator, runs, tmp_path):
     found = synth(accelerator, tmp_path)
-    modules = len(found.blocks) + 1  # the DSP unit has two
-    assert len(runs) < modules  # FIFOs alike are one
     runs.clear()
     assert synth(accelerator, tmp_path) == found
     assert runs == []
@@ -116,7 +127,7 @@ def test_yosys_takes_finns_layers(accelerator, design, cache, tmp_path, op, suff
 
     module = next(x.name for stage in design.stages for x in stage.layers if x.op == op) + suffix
     sources = Sources(accelerator, design.sources)
-    found = synthesise(module, sources, yosys=Yosys(), log_dir=tmp_path)
+    found = synthesise(Part(module), sources, yosys=Yosys(), log_dir=tmp_path)
     assert found.lut > 0
     assert found.ff > 0
     assert (found.dsp > 0) is dsps
