@@ -85,6 +85,54 @@ _SHIFT_PARKED = """\
 							Buf       <= '{ default: 'x };
 							Buf[N0-1] <= Side;
 """
+_GENERIC = "	else begin : genGeneric\n"
+# FINN's generic converter holds one beat of each side and then takes (i + o - 1) / max(i, o) times
+# the beats of its busier side (i:o reduced): 4/3 from 6 to 4 bits.
+_SLOTS = """\
+	else if(N0 == PI0 * PO0) begin : genSlots
+		//===============================================================
+		// Neither width divides the other, and a vector is their least common multiple: each beat
+		// has its own place in it, and writes and reads go round. i*o >= max(i,o) + 2*min(i,o) - 1
+		// units are enough for full rate, without a path from ordy to irdy.
+
+		uwire  [PI0*W0-1:0]  ibeat = idat;
+		logic [PO0*PI0*W0-1:0]  Buf;
+		logic [$clog2(N0+1)-1:0]  Cnt = 0;	// elements held
+		logic [$clog2(PO0)-1:0]  Put = 0;	// place of the next input beat, of PO0
+		logic [$clog2(PI0)-1:0]  Get = 0;	// place of the next output beat, of PI0
+
+		always_ff @(posedge clk) begin
+			if(rst) begin
+				Cnt <= 0;
+				Put <= 0;
+				Get <= 0;
+			end
+			else begin
+				Cnt <= Cnt + (itrn? PI0 : 0) - (otrn? PO0 : 0);
+				if(itrn)  Put <= (Put == PO0-1)? 0 : Put + 1;
+				if(otrn)  Get <= (Get == PI0-1)? 0 : Get + 1;
+			end
+		end
+		for(genvar  p = 0; p < PO0; p++) begin : genPut
+			always_ff @(posedge clk)
+				if(itrn && (Put == p))  Buf[p*PI0*W0 +: PI0*W0] <= ibeat;
+		end : genPut
+
+		uwire [PO0*W0-1:0]  places[PI0];
+		for(genvar  p = 0; p < PI0; p++) begin : genGet
+			assign	places[p] = Buf[p*PO0*W0 +: PO0*W0];
+		end : genGet
+		uwire [PO0*W0-1:0]  obeat = places[Get];
+		for(genvar  p = 0; p < PO0; p++) begin : genOraw
+			assign	odat_raw[p] = obeat[p*W0 +: W0];
+		end : genOraw
+
+		assign	irdy = Cnt <= N0 - PI0;
+		assign	ovld = Cnt >= PO0;
+		assign	olast_beat = 0;
+
+	end : genSlots
+"""
 _ALWAYS_SHIFT = "words that are void may as well shift: no multiplexer in front of each bit"
 _DIRECTIVE = "IEEE 1800 forbids directives in modules, and yosys' slang reader refuses them"
 
@@ -154,6 +202,12 @@ EDITS: tuple[Edit, ...] = (
         _ALWAYS_SHIFT,
     ),
     Edit("dwc/hdl/vpc.sv", _SHIFT_PARKED, _shift("\t\t\t\t\t\t\t", "Side"), _ALWAYS_SHIFT),
+    Edit(
+        "dwc/hdl/vpc.sv",
+        _GENERIC,
+        _SLOTS + _GENERIC,
+        "full rate where neither width divides the other, and fewer LUTs than a rotator takes",
+    ),
     Edit(
         "thresholding/hdl/thresholding.sv",
         "p.ptr[M-1:SN+1] <",

@@ -1,4 +1,4 @@
-"""FINN's width converter with our edit: every bit in order; full rate where a width divides."""
+"""FINN's width converter with our edits: every bit in order, at full rate, whatever the widths."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,9 @@ from hwflow.simulate.library import Pauses, Simulation
 pytestmark = [pytest.mark.sim, pytest.mark.finn]
 
 # Bits in and out: narrower by 2, 3 and 8, wider by 3 and 16, and neither divides the other.
-WIDTHS = [(8, 4), (12, 4), (64, 8), (4, 12), (1, 16), (8, 64), (6, 4), (9, 16), (24, 16), (72, 128)]
+DIVIDING = [(8, 4), (12, 4), (64, 8), (4, 12), (1, 16), (8, 64)]
+OTHERS = [(6, 4), (4, 6), (9, 16), (24, 16), (5, 7), (10, 4), (15, 2), (2, 15), (72, 128), (17, 16)]
+WIDTHS = DIVIDING + OTHERS
 WORDS = 4  # least common multiples of bits per frame
 FRAMES = 12
 
@@ -33,16 +35,16 @@ def library(tmp_path_factory):
     return target / "dwc" / "hdl"
 
 
-@pytest.mark.parametrize(("in_bits", "out_bits"), WIDTHS)
-def test_bits_stay_in_order(library, tmp_path, in_bits, out_bits):
+def compiled(library, folder, in_bits, out_bits):
+    """Return the converter, compiled in ``folder``, and its ports."""
     ports = Ports(
         top="converter",
         source=Stream("s_axis", -(-in_bits // 8)),
         sink=Stream("m_axis", -(-out_bits // 8)),
     )
     for name in ("dwc_axi.sv", "vpc.sv"):
-        (tmp_path / name).write_text((library / name).read_text())
-    (tmp_path / "converter.sv").write_text(
+        (folder / name).write_text((library / name).read_text())
+    (folder / "converter.sv").write_text(
         f"""module converter (
   input ap_clk, input ap_rst_n,
   input [{8 * ports.source.bytes - 1}:0] s_axis_tdata, input s_axis_tvalid, output s_axis_tready,
@@ -53,7 +55,12 @@ endmodule
 """
     )
     sources = ("vpc.sv", "dwc_axi.sv", "converter.sv")
-    made = compile_model(ports, sources=sources, folder=tmp_path)
+    return compile_model(ports, sources=sources, folder=folder), ports
+
+
+@pytest.mark.parametrize(("in_bits", "out_bits"), WIDTHS)
+def test_bits_stay_in_order(library, tmp_path, in_bits, out_bits):
+    made, ports = compiled(library, tmp_path, in_bits, out_bits)
     random = np.random.default_rng(3)
     for pauses in (
         Pauses(),
@@ -71,6 +78,25 @@ endmodule
             assert simulation.run(len(expected), patience=200) == 0
             recording = simulation.recording()
             np.testing.assert_array_equal(recording.data, expected)
-            if pauses == Pauses() and max(in_bits, out_bits) % min(in_bits, out_bits) == 0:
-                busier = max(len(bits) // in_bits, len(expected))
+            if pauses == Pauses():
+                busier = max(len(data), len(expected))
                 assert int(recording.cycle[-1] - recording.cycle[0]) <= busier + 4
+
+
+@pytest.mark.parametrize(("in_bits", "out_bits"), [(8, 4), (4, 12), (6, 4), (9, 16)])
+def test_a_reset_forgets_half_a_word(library, tmp_path, in_bits, out_bits):
+    made, ports = compiled(library, tmp_path, in_bits, out_bits)
+    random = np.random.default_rng(5)
+    common = int(np.lcm(in_bits, out_bits))
+    with Simulation(made, ports, folder=tmp_path, random_state=7) as simulation:
+        for stop in range(1, 2 * common // out_bits):
+            bits = random.integers(0, 2, WORDS * common, dtype=np.uint8)
+            data, expected = to_bytes(bits, in_bits), to_bytes(bits, out_bits)
+            simulation.reset()
+            simulation.pauses(Pauses(0.3, 0.3, 3, stop))
+            simulation.load(data, np.zeros(len(data), np.uint8))
+            assert simulation.run(stop, patience=200) == 0
+            simulation.reset()
+            simulation.load(data, np.zeros(len(data), np.uint8))
+            assert simulation.run(len(expected), patience=200) == 0
+            np.testing.assert_array_equal(simulation.recording().data, expected)
