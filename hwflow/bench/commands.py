@@ -7,9 +7,11 @@ that are complete are reused, so a bench that was interrupted goes on where it s
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,10 @@ class Done:
     seconds: float
 
 
-def run_hwflow(*arguments: object, log: Path) -> Done:
+def run_hwflow(*arguments: object, log: Path, environment: Mapping[str, str] | None = None) -> Done:
     """Run ``hwflow arguments… --json``; what it says on the way goes to ``log``.
+
+    ``environment``: variables to set besides those of this process.
 
     Raises:
         ToolFailedError: it failed; quotes the end of what it said.
@@ -40,6 +44,7 @@ def run_hwflow(*arguments: object, log: Path) -> Done:
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(
             command,
+            env=os.environ | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stream,

@@ -45,6 +45,6 @@ def _figures(figures: Iterable[Figure]) -> str:
         if one.goal is None:
             continue
         held = "holds" if one.holds else "**missed**"
-        value = f"{one.value:,g} {one.unit}"
+        value = f"{one.value:,.4g} {one.unit}"
         rows.append(f"| {one.name} | {value} | {one.goal} | {held} | {one.provenance} |")
     return "\n".join(rows) + "\n"

@@ -6,6 +6,7 @@ Accelerators are built by the commands that a user runs, into folders that a lat
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -154,22 +155,32 @@ def pace(bench: Bench) -> Result:
     for name in II_DESIGNS:
         (found,) = measure_pace(bench.build(name, "--fifos", "simulated"))
         rows.append({"design": name, **vars(found)})
-        figures.append(
+        figures += [
             figure(
                 f"{name}, II simulated to bound",
-                round(found.ii_cycles / found.bound_cycles, 4),
+                found.ii_cycles / found.bound_cycles,
                 "ratio",
                 provenance="simulated",
                 goal=("≤", 1.02),
-                note=f"{found.ii_cycles:,g} to {found.bound_cycles:,} cycles; "
-                f"{found.unbounded_ii_cycles:,g} with FIFOs that never fill",
-            )
-        )
+                note=f"{found.ii_cycles:,g} to {found.bound_cycles:,} cycles",
+            ),
+            figure(
+                f"{name}, II that the found depths cost",
+                found.ii_cycles - found.unbounded_ii_cycles,
+                "cycles",
+                provenance="simulated",
+                goal=("=", 0),
+                note=f"against {found.unbounded_ii_cycles:,g} with FIFOs that never fill",
+            ),
+        ]
     return Result(tuple(figures), {"designs": rows})
 
 
 def solver(bench: Bench) -> Result:
-    """Cost of solved foldings against every folding, and against FINN's SetFolding."""
+    """Cost of solved foldings against every folding, and against FINN's SetFolding.
+
+    Costs are those of the models on all sides; ``estimates`` says how good these are.
+    """
     accelerators = {name: bench.build(name) for name in II_DESIGNS}
     part = "xc7z020"
     with finn.session(bench.root / "finn"):
@@ -192,8 +203,8 @@ def solver(bench: Bench) -> Result:
             "fraction, worst",
             provenance="estimated",
             goal=("≤", 0.03),
-            note=f"{len(little)} little networks of seeds {little[0].seed} to {little[-1].seed}, "
-            f"{min(row.choices for row in little):,} to "
+            note=f"of the same priced model: {len(little)} little networks of seeds "
+            f"{little[0].seed} to {little[-1].seed}, {min(row.choices for row in little):,} to "
             f"{max(row.choices for row in little):,} foldings each, all tried",
         ),
         figure(
@@ -305,14 +316,16 @@ def demo(bench: Bench) -> Result:
     """Time of the whole demo, all its steps made anew."""
     folder = bench.root / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    done = run_hwflow("demo", "--out", folder, log=bench.log("demo"))
+    with tempfile.TemporaryDirectory(prefix="hwflow-cold-") as cache:
+        cold = {"HWFLOW_CACHE": cache}
+        done = run_hwflow("demo", "--out", folder, log=bench.log("demo"), environment=cold)
     found = figure(
         "hwflow demo",
         round(done.seconds, 1),
         "s",
         provenance="measured",
         goal=("≤", DEMO_SECONDS),
-        note="from training to the report, without installation; compiled models may be cached",
+        note="from training to the report, without installation; empty cache",
     )
     return Result((found,))
 
