@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,26 @@ def run_hwflow(*arguments: object, log: Path, environment: Mapping[str, str] | N
     Raises:
         ToolFailedError: it failed; quotes the end of what it said.
     """
-    command = [sys.executable, "-c", _START, *map(str, arguments), "--json"]
+    command = ["-c", _START, *map(str, arguments), "--json"]
+    return run_python(command, told=["hwflow", *map(str, arguments)], log=log, more=environment)
+
+
+def run_python(
+    arguments: Sequence[str], *, told: Sequence[str], log: Path, more: Mapping[str, str] | None
+) -> Done:
+    """Run this Python with ``arguments``, which prints one JSON object; stderr goes to ``log``.
+
+    ``told``: how an error names the command. ``more``: variables besides those of this process.
+
+    Raises:
+        ToolFailedError: it failed; quotes the end of ``log``.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(
-            command,
-            env=os.environ | dict(environment or {}),
+            [sys.executable, *arguments],
+            env=os.environ | dict(more or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -54,10 +67,5 @@ def run_hwflow(*arguments: object, log: Path, environment: Mapping[str, str] | N
     seconds = time.monotonic() - begin
     if done.returncode != 0:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
-        raise ToolFailedError(
-            ["hwflow", *map(str, arguments)],
-            returncode=done.returncode,
-            log=log,
-            tail="\n".join(tail),
-        )
+        raise ToolFailedError(told, returncode=done.returncode, log=log, tail="\n".join(tail))
     return Done(json.loads(done.stdout), seconds)

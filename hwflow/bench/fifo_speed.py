@@ -7,21 +7,17 @@ and the compiler then do all their work, that of their runtime too.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.bench.commands import run_python
 from hwflow.dataflow.fifos import read_fifos
-from hwflow.errors import ToolFailedError
 from hwflow.simulate.accelerator import load_accelerator
 from hwflow.simulate.fifos import size_fifos
 from hwflow.simulate.gauges import GaugedStage
-
-TAIL_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -55,24 +51,10 @@ def measure_cold(folder: Path, log: Path) -> SizingTime:
     Raises:
         ToolFailedError: it failed; quotes the end of ``log``.
     """
-    command = [sys.executable, "-m", "hwflow.bench.fifo_speed", str(folder)]
-    with (
-        tempfile.TemporaryDirectory(prefix="hwflow-cold-") as cache,
-        log.open("w", encoding="utf-8") as stream,
-    ):
-        done = subprocess.run(
-            command,
-            env=os.environ | {"HWFLOW_CACHE": cache},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
-        raise ToolFailedError(command, returncode=done.returncode, log=log, tail="\n".join(tail))
-    return SizingTime(**json.loads(done.stdout))
+    command = ["-m", "hwflow.bench.fifo_speed", str(folder)]
+    with tempfile.TemporaryDirectory(prefix="hwflow-cold-") as cache:
+        done = run_python(command, told=command, log=log, more={"HWFLOW_CACHE": cache})
+    return SizingTime(**done.data)
 
 
 if __name__ == "__main__":
