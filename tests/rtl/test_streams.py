@@ -31,9 +31,16 @@ def test_skid(tmp_path):
     launch("hwf_skid", tmp_path, parameters={"DataBits": 17})
 
 
-def test_fork(tmp_path):
-    sources = [*CASCADE_SOURCES, SIM / "hwf_fork" / "fork_pair.sv"]
-    launch("hwf_fork", tmp_path, parameters={"DataBits": 9}, sources=sources, top="fork_pair")
+@pytest.mark.parametrize(("top", "outputs"), [("fork_pair", 2), ("fork_three", 3)])
+def test_fork(tmp_path, top, outputs):
+    launch(
+        "hwf_fork",
+        tmp_path,
+        parameters={"DataBits": 9},
+        sources=[*CASCADE_SOURCES, SIM / "hwf_fork" / f"{top}.sv"],
+        top=top,
+        facts={"outputs": outputs},
+    )
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 3])
