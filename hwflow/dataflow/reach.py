@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
 from hwflow.cascade.decision import run_cascade
+from hwflow.cascade.interval import wilson
 from hwflow.config.bundle import GOLDEN_FILE, Bundle
 
 # Where only an expected rate is known: stages keep up with as many times more frames.
 ESCALATION_MARGIN = 1.25
-# Two-sided 95 %: the normal quantile at 0.975.
-Z95 = 1.959964
-
-
-def wilson_upper(count: int, n: int) -> float:
-    """Return the upper end of the 95 % interval of a rate of which ``count`` in ``n`` are seen.
-
-    Wilson, J. Am. Stat. Assoc. 22 (1927), the score interval.
-    """
-    rate, z2 = count / n, Z95**2
-    spread = Z95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
-    return min(1.0, (rate + z2 / (2 * n) + spread) / (1 + z2 / n))
 
 
 def reach(bundle: Bundle, folder: Path, *, escalation_rate: float) -> tuple[float, ...]:
@@ -46,4 +34,4 @@ def reach(bundle: Bundle, folder: Path, *, escalation_rate: float) -> tuple[floa
     exits = run_cascade(scores, bundle.policy.threshold_int).exit_stage
     seen = [float(np.mean(exits >= stage)) for stage in range(stages)]
     n = calibration.n
-    return (1.0, *(wilson_upper(round(rate * n), n) for rate in seen[1:]))
+    return (1.0, *(wilson(round(rate * n) / n, n)[1] for rate in seen[1:]))

@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
+from hwflow.cascade.interval import wilson
 from hwflow.config.accelerator import Estimate, Layer
 from hwflow.config.bundle import Link
 from hwflow.report import REPORT_JSON, read_report, summary
-from hwflow.report.collect import KINDS, wilson
+from hwflow.report.collect import KINDS
 from hwflow.report.html import render
 from hwflow.report.layers import LayerRow, LayerTable
 from hwflow.report.schema import (
@@ -181,18 +182,3 @@ def test_the_kinds_name_keys_that_are_there(report):
 def test_a_number_without_unit_is_refused():
     with pytest.raises(ValidationError):
         Number(value=1.0, provenance="simulated")
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "low", "high"),
-    # Wilson intervals without continuity correction, Newcombe 1998, table I, method 3
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_the_interval_is_wilsons(right, n, low, high):
-    got = wilson(right / n, n)
-    assert got == pytest.approx((low, high), abs=5e-5)
