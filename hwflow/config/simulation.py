@@ -17,12 +17,13 @@ VOLUME_FILE = "volume.json"
 class StageTiming(StrictModel):
     """Timing of one stage; ``ii_cycles`` and ``latency_cycles`` simulated, the bound estimated.
 
-    ``ii_cycles``: mean cycles between frames in the steady state. ``latency_cycles``: a lone frame,
-    from its first beat (stage 0) or the decision to escalate it, to its last score.
+    ``ii_cycles``: mean cycles per frame once the pipeline is full, None of too few frames to fill
+    it. ``latency_cycles``: a lone frame, from its first beat (stage 0) or the decision to escalate
+    it, to its last score.
     """
 
     name: str
-    ii_cycles: float = Field(gt=0)
+    ii_cycles: float | None = Field(gt=0)
     ii_bound_cycles: int = Field(gt=0)
     latency_cycles: int = Field(gt=0)
 
@@ -39,8 +40,9 @@ class PauseSettings(StrictModel):
 class CascadeRun(StrictModel):
     """All frames back to back at the calibrated thresholds.
 
-    ``ii_cycles``: mean cycles between accepted frames; ``ii_bound_cycles``: the largest II bound
-    of a stage times the fraction of frames that reach it. ``latency_cycles``: a lone frame from
+    ``ii_cycles``: mean cycles per frame once the pipeline is full, None of too few frames to fill
+    it; ``ii_bound_cycles``: the largest II bound of a stage times the fraction of frames that reach
+    it. ``latency_cycles``: a lone frame from
     first beat to result, for each exit stage. ``retained_peak_frames``: highest occupancy of each
     retention buffer, ``retention_frames`` its size.
     """
@@ -48,7 +50,7 @@ class CascadeRun(StrictModel):
     threshold_int: tuple[int, ...]
     accuracy: Accuracy | None
     exit_rate: tuple[float, ...]
-    ii_cycles: float
+    ii_cycles: float | None
     ii_bound_cycles: float
     latency_cycles: tuple[int, ...]
     cycles: int
@@ -95,8 +97,9 @@ class VolumeRun(StrictModel):
     needed for the stamps of one unbroken run.
 
     ``results.npz`` beside it holds ``prediction``, ``exit_stage``, ``margin``, ``in_cycle`` (first
-    beat) and ``out_cycle`` (result), each (N,) int64. ``accuracy``: fraction of right labels, where
-    every frame has one; ``cycles``: from the first beat to the last result.
+    beat) and ``out_cycle`` (result), each (N,) int64. ``ii_cycles``: as of ``simulation.json``.
+    ``accuracy``: fraction of right labels, where every frame has one; ``cycles``: from the first
+    beat to the last result.
     """
 
     schema_version: Literal[1]
@@ -113,7 +116,7 @@ class VolumeRun(StrictModel):
     threshold_int: tuple[int, ...]
     exit_rate: tuple[float, ...]
     accuracy: float | None
-    ii_cycles: float
+    ii_cycles: float | None
     latency_cycles: Latency
     cycles: int
     exactness: tuple[Link, ...]

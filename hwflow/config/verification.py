@@ -14,13 +14,14 @@ class StageVerification(StrictModel):
     """One stage in simulation, alone, on all golden frames back to back.
 
     ``nodes``: hardware nodes whose every beat was compared. ``ii_cycles``: mean clocks between
-    frames in the steady state; ``ii_bound_cycles``: the largest cycle count of any node, estimated.
-    ``latency_cycles``: first beat in to last score out of a lone frame.
+    frames once the pipeline is full, None of too few frames; ``ii_bound_cycles``: the largest cycle
+    count of any node, estimated. ``latency_cycles``: first beat in to last score out of a lone
+    frame.
     """
 
     name: str
     nodes: int
-    ii_cycles: float
+    ii_cycles: float | None
     ii_bound_cycles: int
     latency_cycles: int
 

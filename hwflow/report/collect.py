@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hwflow.cascade.calibration import ScoredSplit
 from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.curves import threshold_curve
 from hwflow.cascade.decision import top2
+from hwflow.cascade.interval import wilson
 from hwflow.config import manifest
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
@@ -41,7 +41,6 @@ from hwflow.report.source import check_source
 Arrays = dict[str, NDArray[np.generic]]
 
 NS_PER_S = 1e9
-Z_95 = 1.959964  # standard normal quantile of 97.5 %
 
 _PRIMITIVES = {
     "lut": "LUTs, those used as memory too",
@@ -142,14 +141,6 @@ def _arrays(path: Path) -> Arrays:
         raise ConfigError(f"{path}: cannot be read ({error}); run the step before again") from error
 
 
-def wilson(value: float, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a fraction ``value`` of ``n`` (Wilson, 1927)."""
-    z2 = Z_95**2
-    centre = (value + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(value * (1 - value) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def _training_seed(bundle: Bundle) -> int | None:
     seed = bundle.provenance.get("seed")
     return None if seed is None else int(seed)
@@ -214,21 +205,22 @@ def _graph_links(accelerator_dir: Path) -> tuple[Link, ...]:
 
 def _hardware(design: Accelerator, simulation: Simulation) -> HardwareReport:
     run = simulation.cascade
+    ii_cycles = _known_ii(run.ii_cycles, simulation.n)
     return HardwareReport(
         name=design.name,
         part=design.part,
         clk_period_ns=design.clk_period_ns,
-        ii_cycles=run.ii_cycles,
+        ii_cycles=ii_cycles,
         ii_bound_cycles=run.ii_bound_cycles,
         latency_cycles=run.latency_cycles[-1],
         latency_by_exit_cycles=run.latency_cycles,
-        frames_per_second=NS_PER_S / (design.clk_period_ns * run.ii_cycles),
+        frames_per_second=NS_PER_S / (design.clk_period_ns * ii_cycles),
         retention_frames=run.retention_frames,
         retained_peak_frames=run.retained_peak_frames,
         stages=tuple(
             StageHardwareReport(
                 name=timing.name,
-                ii_cycles=timing.ii_cycles,
+                ii_cycles=_known_ii(timing.ii_cycles, simulation.n),
                 ii_bound_cycles=timing.ii_bound_cycles,
                 latency_cycles=timing.latency_cycles,
                 latency_estimate_cycles=stage.latency_estimate_cycles,
@@ -237,6 +229,15 @@ def _hardware(design: Accelerator, simulation: Simulation) -> HardwareReport:
             for timing, stage in zip(simulation.stages, design.stages, strict=True)
         ),
     )
+
+
+def _known_ii(ii_cycles: float | None, frames: int) -> float:
+    if ii_cycles is None:
+        raise ConfigError(
+            f"{SIMULATION_FILE}: its {frames} frames are too few to fill the pipeline, so it has "
+            "no II; run `hwflow simulate` again on more golden frames"
+        )
+    return ii_cycles
 
 
 def _resources(synthesis_dir: Path) -> ResourceReport:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,7 @@ from hwflow.cascade.result import unpack
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
 from hwflow.errors import ConfigError, VerificationError
+from hwflow.simulate.closing import Closing
 from hwflow.simulate.compile import Ports, Stream, Tap, compile_model
 from hwflow.simulate.library import (
     NO_PAUSES,
@@ -31,6 +30,7 @@ IntArray = NDArray[np.int64]
 
 RESULT_BYTES = 8
 ID_MODULUS = 1 << 16
+THRESHOLD_MODULUS = 1 << 32
 # A call into the compiled design cannot be interrupted; this many frames take a second or so.
 FRAMES_PER_CALL = 16
 
@@ -118,7 +118,7 @@ def unpack_scores(beats: NDArray[np.uint8], *, bits: int, lanes: int, classes: i
     return values.reshape(-1, per_frame * lanes)[:, :classes]
 
 
-class AcceleratorModel:
+class AcceleratorModel(Closing):
     """The Verilated accelerator of one folder; a context manager."""
 
     def __init__(self, folder: Path, *, random_state: int = 0, trace: bool = False) -> None:
@@ -134,15 +134,8 @@ class AcceleratorModel:
         self._registers = _read_registers(folder / self.design.registers)
         self.simulation = Simulation(library, self._ports, folder=folder, random_state=random_state)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the simulation; nothing else may be called afterwards."""
         self.simulation.close()
 
     def read(self, register: str) -> int:
@@ -169,9 +162,15 @@ class AcceleratorModel:
         out.
 
         Raises:
+            ConfigError: thresholds or a stage that the accelerator does not have.
             VerificationError: a frame never came out, came out twice, or the result stream broke
                 the handshake; names frame and cycle.
         """
+        if thresholds is not None:
+            self._check_thresholds(thresholds)
+        stages = len(self.design.stages)
+        if force is not None and force not in range(stages):
+            raise ConfigError(f"stage: expected 0 to {stages - 1} of {stages}, got {force}")
         self._start(frames, thresholds=thresholds or (), force=force, pauses=pauses)
         patience = patience_cycles(self.design)
         for target in range(FRAMES_PER_CALL, len(frames) + FRAMES_PER_CALL, FRAMES_PER_CALL):
@@ -210,6 +209,17 @@ class AcceleratorModel:
 
     def _finished(self, span: range) -> bool:
         return set(span) <= set(simulated_ids(self.simulation.recording(OUTPUT)).tolist())
+
+    def _check_thresholds(self, thresholds: Sequence[int]) -> None:
+        decisions = len(self.design.stages) - 1
+        if len(thresholds) != decisions:
+            raise ConfigError(
+                f"thresholds: expected {decisions}, one per decision of {decisions + 1} stage(s), "
+                f"got {len(thresholds)}"
+            )
+        for k, value in enumerate(thresholds):
+            if not 0 <= value < THRESHOLD_MODULUS:
+                raise ConfigError(f"thresholds: number {k}: expected 0 to 2^32 - 1, got {value}")
 
     def _start(
         self,

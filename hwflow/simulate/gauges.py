@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from hwflow.config.accelerator import Accelerator
 from hwflow.cost.fifo import FifoMemory, fifo_memory
 from hwflow.dataflow.stitch import RTL
 from hwflow.simulate.accelerator import patience_cycles
+from hwflow.simulate.closing import Closing
 from hwflow.simulate.compile import compile_model
 from hwflow.simulate.library import NO_PAUSES, Pauses, Simulation
 from hwflow.simulate.stage import stage_ports
@@ -53,7 +52,7 @@ class GaugeRun:
     stalled: bool
 
 
-class GaugedStage:
+class GaugedStage(Closing):
     """Stage number ``stage`` of the accelerator in ``folder`` with gauges; a context manager."""
 
     def __init__(self, folder: Path, design: Accelerator, stage: int, bits: Sequence[int]) -> None:
@@ -81,15 +80,8 @@ class GaugedStage:
             )
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the simulation and its files."""
         self._stack.close()
 
     def run(

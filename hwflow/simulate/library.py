@@ -5,13 +5,12 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.errors import HwflowError, ToolFailedError
+from hwflow.errors import ConfigError, HwflowError, ToolFailedError
+from hwflow.simulate.closing import Closing
 from hwflow.simulate.compile import Ports
 
 Bytes = NDArray[np.uint8]
@@ -32,14 +31,32 @@ class RegisterError(HwflowError):
 class Pauses:
     """Random gaps of the bench, reproducible by ``seed``.
 
-    ``idle``/``stall``: chance per cycle that the source / the sink begins a pause, which lasts 1 to
-    ``longest`` cycles.
+    ``idle``/``stall``: chance per cycle, below 1, that the source / the sink begins a pause, which
+    lasts 1 to ``longest`` cycles; ``longest`` and ``seed`` have 32 bits.
+
+    Raises:
+        ConfigError: naming the value that is out of its range.
     """
 
     idle: float = 0.0
     stall: float = 0.0
     longest: int = 1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("idle", "stall"):
+            chance = getattr(self, name)
+            if not 0 <= chance < 1:
+                raise ConfigError(
+                    f"Pauses: {name}: expected a chance per cycle, from 0 to less than 1, "
+                    f"got {chance}"
+                )
+        for name, least in (("longest", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value != int(value) or not least <= value < 2**32:
+                raise ConfigError(
+                    f"Pauses: {name}: expected a whole number from {least} to 2^32 - 1, got {value}"
+                )
 
 
 NO_PAUSES = Pauses()
@@ -53,7 +70,7 @@ class Recording:
     cycle: Cycles
 
 
-class Simulation:
+class Simulation(Closing):
     """One instance of a compiled design; a context manager that frees it."""
 
     def __init__(self, library: Path, ports: Ports, *, folder: Path, random_state: int = 0) -> None:
@@ -72,17 +89,6 @@ class Simulation:
         if not handle:
             raise self._failure()
         self._handle: int | None = handle
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the design; nothing else may be called afterwards."""

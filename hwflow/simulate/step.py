@@ -120,7 +120,7 @@ def _cascade_run(
         threshold_int=golden.thresholds,
         accuracy=accuracy,
         exit_rate=exit_rate,
-        ii_cycles=steady_ii(got.in_cycle),
+        ii_cycles=steady_ii(got.in_cycle, got.out_cycle),
         ii_bound_cycles=ii_bound(design, exit_rate),
         latency_cycles=tuple(latencies),
         cycles=int(got.out_cycle.max()) + 1,

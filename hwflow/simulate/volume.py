@@ -161,7 +161,7 @@ def simulate_volume(
             if known and labels is not None
             else None
         ),
-        ii_cycles=steady_ii(columns["in_cycle"]),
+        ii_cycles=steady_ii(columns["in_cycle"], columns["out_cycle"]),
         latency_cycles=Latency(
             min=int(latency.min()), median=float(np.median(latency)), max=int(latency.max())
         ),

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,7 @@ from hwflow.config.bundle import load_bundle
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.simulate.accelerator import AcceleratorModel, SimResult
 from hwflow.simulate.checks import Golden, load_golden
+from hwflow.simulate.closing import Closing
 from hwflow.simulate.library import NO_PAUSES, Pauses
 from hwflow.simulate.reference import check_run, expect, load_reference
 from hwflow.simulate.stimulus import Stimulus
@@ -56,9 +55,9 @@ class Cycles:
         return self.finished - self.accepted
 
     @property
-    def ii(self) -> float:
-        """Mean cycles between accepted frames once the pipeline is full; needs two frames."""
-        return steady_ii(self.accepted)
+    def ii(self) -> float | None:
+        """Mean cycles per frame once the pipeline is full; None of too few frames to fill it."""
+        return steady_ii(self.accepted, self.finished)
 
     @property
     def total(self) -> int:
@@ -66,7 +65,7 @@ class Cycles:
         return int(self.finished.max()) + 1
 
 
-class RtlAccelerator:
+class RtlAccelerator(Closing):
     """The compiled RTL of one accelerator; a context manager that frees it.
 
     ``folder``: its files, as ``hwflow build`` writes them. ``from_cache``: whether it was there
@@ -93,20 +92,9 @@ class RtlAccelerator:
         self.bundle = load_bundle(folder / self.design.bundle)
         self._last: SimResult | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Free the simulation; nothing else may be called afterwards."""
-        self._model.simulation.close()
+        self._model.close()
 
     @property
     def cycles(self) -> Cycles:
@@ -134,7 +122,8 @@ class RtlAccelerator:
         output, e.g. ``Pauses(idle=0.05, stall=0.2, longest=40, seed=1)``.
 
         Raises:
-            ConfigError: the frames are not of the accelerator's shape and type.
+            ConfigError: frames of another shape or type than the accelerator's; not one threshold
+                per decision; no such stage.
             VerificationError: a frame never came out, or the result broke the handshake.
         """
         frames = self._checked(frames)
