@@ -15,6 +15,7 @@ from hwflow.config.accelerator import Accelerator
 from hwflow.config.bundle import Link
 from hwflow.dataflow.network_file import NETWORK_FILE, load_network
 from hwflow.dataflow.stage import GRAPHS
+from hwflow.errors import VerificationError
 from hwflow.lower.evaluate import evaluate
 from hwflow.lower.network import Network
 from hwflow.simulate.accelerator import SimResult
@@ -82,12 +83,25 @@ def check_run(
     count = len(expected.results.label)
 
     def scores(k: int) -> Link:
+        link = f"{origin} ↔ stage {k} RTL, scores{how}"
         # Each stage serves its frames in the order in which they came.
         reached = np.flatnonzero(got.exit_stage >= k)
+        served, classes = got.scores[k].shape
+        if served != len(reached):
+            raise VerificationError(
+                link,
+                compared=len(reached) * classes,
+                mismatches=abs(served - len(reached)) * classes,
+                sample=first
+                - skip
+                + int(reached[served] if served < len(reached) else len(got.exit_stage) - 1),
+                expected=f"scores of {len(reached)} frames, all that reached the stage",
+                got=f"those of {served}",
+            )
         asked = (reached >= skip) & (reached < skip + count)
         frames = reached[asked] - skip
         return compare(
-            f"{origin} ↔ stage {k} RTL, scores{how}",
+            link,
             expected=expected.scores[k][frames],
             got=got.scores[k][np.flatnonzero(asked)],
             frames=first + frames,

@@ -63,6 +63,21 @@ def test_a_wrong_score_of_a_later_stage_is_named_by_frame():
     assert raised.value.sample == reached[place]
 
 
+@pytest.mark.parametrize(
+    ("stage", "rows", "frame"), [(0, -1, 129), (0, 1, 129), (1, -1, None), (1, 1, 129)]
+)
+def test_scores_too_few_or_too_many_are_refused(stage, rows, frame):
+    got = perfect_run()
+    there = got.scores[stage]
+    changed = there[:rows] if rows < 0 else np.concatenate([there, there[:rows]])
+    scores = tuple(changed if k == stage else kept for k, kept in enumerate(got.scores))
+    last = 100 + int(np.flatnonzero(got.exit_stage >= stage)[-1])
+    with pytest.raises(VerificationError, match=f"stage {stage} RTL.*those of") as raised:
+        check_run(part(10, 20), replace(got, scores=scores), first=110, skip=10)
+    assert raised.value.sample == (last if frame is None else frame)
+    assert raised.value.mismatches == 4
+
+
 def test_wrong_frames_outside_are_somebody_elses():
     got = perfect_run()
     wrong = got.margin.copy()
