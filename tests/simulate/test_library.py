@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwflow.errors import ConfigError, ToolFailedError
+from hwflow.simulate import compile as compiling
 from hwflow.simulate.compile import Ports, Stream, Tap, compile_model
 from hwflow.simulate.library import PROTOCOL_BROKEN, STALLED, Pauses, RegisterError, Simulation
 
@@ -176,3 +177,57 @@ def test_a_waveform_on_request(folder):
         assert simulation.run(2, patience=100) == 0
         simulation.trace(None)
     assert "s_axis_frame_tdata" in (folder / "waves.vcd").read_text()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"idle": 1.0}, "idle: expected a chance per cycle, from 0 to less than 1, got 1.0"),
+        ({"stall": -0.1}, "stall: expected a chance"),
+        ({"stall": float("nan")}, "stall: expected a chance"),
+        ({"longest": 0}, r"longest: expected a whole number from 1 to 2\^32 - 1, got 0"),
+        ({"longest": 2**32}, "longest: expected"),
+        ({"longest": 2.5}, "longest: expected a whole number"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"seed": 2**32}, "seed: expected"),
+    ],
+)
+def test_pauses_out_of_range_are_refused(told, words):
+    with pytest.raises(ConfigError, match=words):
+        Pauses(**told)
+
+
+def test_pauses_at_the_ends_of_their_ranges_run(simulation):
+    for pauses in (Pauses(0.999, 0.999, 1, 0), Pauses(0.0, 0.0, 2**32 - 1, 2**32 - 1)):
+        data, last = beats(5)
+        simulation.reset()
+        simulation.pauses(pauses)
+        simulation.load(data, last)
+        assert simulation.run(5, patience=10_000) == 0
+
+
+@pytest.mark.parametrize("changed", ["LINKER_FLAGS", "COMPILER_FLAGS", "compiler_version"])
+def test_another_compiler_or_other_flags_are_another_simulation(
+    folder, tmp_path, monkeypatch, changed
+):
+    monkeypatch.setenv("HWFLOW_CACHE", str(tmp_path / "cache"))
+
+    def key():
+        # The makefile is not run: what matters is where the simulation would lie.
+        keys = []
+
+        def run(*arguments, **options):
+            keys.append(options["report"].stem)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as inner:
+            inner.setattr(compiling, "_run", run)
+            with pytest.raises(KeyboardInterrupt):
+                compile_model(PORTS, sources=SOURCES, folder=folder)
+        return keys[0]
+
+    before = key()
+    assert key() == before
+    other = (lambda: "c++ 99") if changed == "compiler_version" else "-g"
+    monkeypatch.setattr(compiling, changed, other)
+    assert key() != before
