@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FIXTURE = "hwflow_accelerator"
 MARKER = "hwflow"
-# Options of a fixture call that are paths.
-PATHS = {"bundle", "frames"}
+# Key of a pytest-xdist worker's output: its lines about accelerators.
+TOLD = "hwflow_accelerators"
 _TOLD = pytest.StashKey[list[str]]()
 
 
@@ -85,10 +85,9 @@ class AcceleratorFactory:
         """
         from hwflow.errors import ToolNotFoundError
         from hwflow.testing import open_accelerator
+        from hwflow.testing.build import rooted
 
-        source = self._root / source
-        for name in PATHS & options.keys():
-            options[name] = self._root / options[name]
+        source, options = self._root / source, rooted(options, self._root)
         key = (str(source), repr(sorted(options.items())))
         if key not in self._opened:
             try:
@@ -117,6 +116,20 @@ def hwflow_accelerator(pytestconfig: pytest.Config) -> Iterator[AcceleratorFacto
         yield factory
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Keep what a worker of pytest-xdist said; ``node``: its controller, in the main process."""
+    told = node.config.stash.setdefault(_TOLD, [])
+    told += getattr(node, "workeroutput", {}).get(TOLD, ())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Say in a worker of pytest-xdist what its accelerators are, to the main process."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[TOLD] = session.config.stash.get(_TOLD, [])
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -124,5 +137,5 @@ def pytest_terminal_summary(
     told = config.stash.get(_TOLD, [])
     if told:
         terminalreporter.section("hwflow accelerators")
-        for line in told:
+        for line in dict.fromkeys(told):  # workers that share an accelerator say it each
             terminalreporter.line(line)

@@ -39,13 +39,30 @@ _SCHEMAS = {
     "synth": ("accelerator", "synthesis"),
     "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
 }
-# What finds FIFO depths; no other part of the simulation can change an accelerator.
-_SIZING = ("simulate/fifos.py", "simulate/gauges.py", "simulate/hwf_fifo_gauge.sv")
+# What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
+# that these compile.
+SIZING = (
+    "simulate/accelerator.py",
+    "simulate/checks.py",
+    "simulate/closing.py",
+    "simulate/compare.py",
+    "simulate/compile.py",
+    "simulate/fifos.py",
+    "simulate/gauges.py",
+    "simulate/harness.cpp.j2",
+    "simulate/hwf_fifo_gauge.sv",
+    "simulate/library.py",
+    "simulate/objcache.py",
+    "simulate/stage.py",
+    "simulate/toolchain.py",
+)
+# What counts a network's operations; no other cost is part of a bundle.
+_COUNTS = ("cost/__init__.py", "cost/bops.py")
 _PACKAGES = {
     "train": ("data", "nets", "train"),
-    "export": ("data", "nets", "train", "export", "cost", "cascade"),
-    "bundle": ("nets", "export", "lower", "cost", "cascade"),
-    "build": ("lower", "dataflow", "rtl", "cascade", "cost", *_SIZING),
+    "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
+    "bundle": ("nets", "export", "lower", *_COUNTS, "cascade"),
+    "build": ("lower", "dataflow", "rtl", "cascade", "cost", *SIZING),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
     "simulate": ("simulate", "cascade"),
     "volume": ("simulate", "cascade", "lower"),
@@ -235,7 +252,10 @@ def _settle_fifos(design: Design, folder: Path, progress: Progress) -> None:
         if design.fifos_file is None:
             keep_formula(folder)
         else:
+            from hwflow.simulate.fifos import try_given
+
             take_given(folder, load_fifos(Path(design.fifos_file)))
+            try_given(folder, progress=progress)
 
 
 def verify_job(accelerator_dir: Path, *, out: Path, seed: int) -> Job:

@@ -57,7 +57,7 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         options.refuse_with(
             f"{source}: a design says it itself, and an ONNX file's name ends in {ONNX_SUFFIX}"
         )
-        return _absolute(read_design(source, overrides=overrides), source.parent)
+        return absolute(read_design(source, overrides=overrides), source.parent)
     if not source.is_file():
         what = "a folder" if source.is_dir() else "no such file"
         raise ConfigError(f"{source}: {what}; expected a quantised ONNX file")
@@ -74,8 +74,8 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
     return parse(Design, told, source=f"options for {source.name}")
 
 
-def _absolute(design: Design, folder: Path) -> Design:
-    """Return ``design``, read from ``folder``, with absolute paths."""
+def absolute(design: Design, folder: Path) -> Design:
+    """Return ``design``, whose paths are relative to ``folder``, with absolute ones."""
     changed: dict[str, Any] = {}
     if isinstance(design.model, OnnxModel):
         path = str((folder / design.model.path).absolute())

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -15,19 +16,24 @@ from typing import Any
 
 from hwflow.cache import cache_dir
 from hwflow.cli import jobs
-from hwflow.cli.folding_options import FoldingOptions
-from hwflow.cli.model_options import ModelOptions, read_source
+from hwflow.cli.folding_options import FoldingOptions, with_fifos
+from hwflow.cli.model_options import ModelOptions, absolute, read_source
 from hwflow.config import manifest
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.base import parse, set_value
 from hwflow.config.bundle import BUNDLE_FILE, load_bundle
 from hwflow.config.design import Design
+from hwflow.config.fifos import load_fifos
 from hwflow.errors import ConfigError, ToolNotFoundError
 from hwflow.testing.accelerator import RtlAccelerator
 
 AnyPath = str | PathLike[str]
 
 ACCELERATORS = "accelerators"
+# Options, and fields of a design, that name a file; or a rule for FIFO depths.
+PATH_OPTIONS = ("bundle", "frames", "folding", "fifos")
+PATH_FIELDS = ("model.path", "folding", "fifos")
+DEPTH_RULES = ("simulated", "formula")
 # What the conversion imports; without it only accelerators that exist already can be opened.
 NEEDED = ("onnx", "qonnx", "finn")
 
@@ -37,6 +43,7 @@ def open_accelerator(
     *,
     bundle: AnyPath | None = None,
     frames: AnyPath | None = None,
+    fifos: AnyPath | None = None,
     overrides: Sequence[str] = (),
     images: int | None = None,
     seed: int = 0,
@@ -46,10 +53,10 @@ def open_accelerator(
 
     ``source`` is a quantised ``model.onnx``, a ``design.yaml`` (with ``bundle``, unless it names a
     model), a bundle's folder, or an accelerator's folder, which is taken as it is. ``frames``,
-    ``overrides`` and ``options`` are those of ``hwflow build`` by name: ``board="pynq-z2"``,
-    ``target_ii=1000``, ``input_scale="1/255"``, ``overrides=["clk_period_ns=8"]``. Processes that
-    ask for the same accelerator wait for the first one to build it. ``images`` and ``seed``: see
-    ``RtlAccelerator``.
+    ``fifos`` and ``options`` are those of ``hwflow build`` by name: ``board="pynq-z2"``,
+    ``target_ii=1000``, ``input_scale="1/255"``, ``fifos="formula"``; ``overrides`` are what it
+    takes as ``--set``: ``["clk_period_ns=8"]``. Processes that ask for the same accelerator wait
+    for the first one to build it. ``images`` and ``seed``: see ``RtlAccelerator``.
 
     Raises:
         ConfigError: naming the file, field or option that cannot be used.
@@ -58,7 +65,9 @@ def open_accelerator(
     """
     path = Path(source).absolute()
     if (path / DESIGN_FILE).is_file():
-        if bundle is not None or frames is not None or overrides or options:
+        if overrides or any(
+            told is not None for told in (bundle, frames, fifos, *options.values())
+        ):
             raise ConfigError(f"{path}: is an accelerator already; it takes no build options")
         with _alone(hashlib.sha256(str(path).encode()).hexdigest()[:40]):
             return RtlAccelerator(path, from_cache=True, images=images, seed=seed)
@@ -75,9 +84,11 @@ def open_accelerator(
             f"{path}: expected model.onnx, design.yaml, or the folder of a bundle or accelerator, "
             f"found {'none of them in it' if path.is_dir() else 'nothing there'}"
         )
-    design = folding.applied(design)
+    design = with_fifos(folding.applied(absolute(design, Path.cwd())), _text(fifos))
+    if design.fifos_file is not None:
+        load_fifos(Path(design.fifos_file))  # what is damaged is named before anything starts
     if bundle_dir is not None:
-        load_bundle(bundle_dir)  # a damaged bundle is named before anything starts
+        load_bundle(bundle_dir)  # likewise
         if frames is not None:
             raise ConfigError(f"{bundle_dir}: a bundle has its golden frames; leave frames out")
     elif design.model is None:
@@ -88,6 +99,29 @@ def open_accelerator(
         return RtlAccelerator(folder, from_cache=from_cache, images=images, seed=seed)
 
 
+def rooted(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return options of ``open_accelerator`` whose relative paths are relative to ``root``."""
+    found = dict(options)
+    for name in PATH_OPTIONS:
+        value = found.get(name)
+        if value is not None and not (name == "fifos" and _text(value) in DEPTH_RULES):
+            found[name] = root / value
+    if "overrides" in found:
+        found["overrides"] = [_rooted(assignment, root) for assignment in found["overrides"]]
+    return found
+
+
+def _rooted(assignment: str, root: Path) -> str:
+    name, _, text = assignment.partition("=")
+    told: dict[str, Any] = {}
+    if name in PATH_FIELDS:
+        set_value(told, f"value={text}")
+    value = told.get("value")
+    if not isinstance(value, str) or (name == "fifos" and value in DEPTH_RULES):
+        return assignment
+    return f"{name}={json.dumps(str(root / value))}"
+
+
 def _options(given: Mapping[str, Any]) -> tuple[ModelOptions, FoldingOptions]:
     model, folding = (
         [field.name for field in dataclasses.fields(options)]
@@ -95,7 +129,7 @@ def _options(given: Mapping[str, Any]) -> tuple[ModelOptions, FoldingOptions]:
     )
     for name in given:
         if name not in {*model, *folding}:
-            known = ", ".join((*model, *folding))
+            known = ", ".join((*model, *folding, "fifos"))
             raise ConfigError(f"{name}: no build option; there are {known}")
     told = dict(given)
     if told.get("folding") is not None:
@@ -147,22 +181,39 @@ def _built(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> t
 
 def _key(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> str:
     """Return one hash over contents, hwflow's code and the tools; where files lie is no matter."""
-    told = design.model_dump(mode="json")
     if bundle_dir is None:
-        inputs = dict(jobs.bundle_job(design, out=Path(), frames=frames).step.inputs)
-        told["model"].pop("path", None)
+        told, inputs = design, dict(jobs.bundle_job(design, out=Path(), frames=frames).step.inputs)
     else:
-        inputs = {"bundle": bundle_dir}
-    if design.folding is not None:
-        inputs["folding"] = Path(told.pop("folding"))
+        told, inputs = design.model_copy(update={"model": None}), {"bundle": bundle_dir}
     tools = sorted({*jobs.TOOLS["bundle"], *jobs.TOOLS["build"]})
     everything = {
-        "design": told,
+        "design": _by_content(told.model_dump(mode="json")),
         "inputs": {name: manifest.tree_hash(path) for name, path in inputs.items()},
         "code": manifest.source_hash(sorted({*jobs.CODE["bundle"], *jobs.CODE["build"]})),
         "versions": manifest.versions(tools),
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _by_content(told: Any) -> Any:
+    """Return what a design says with the content's hash in place of each file that it names.
+
+    Every path in it is absolute by now, and nothing else is.
+
+    Raises:
+        ConfigError: such a file is missing.
+    """
+    if isinstance(told, dict):
+        return {name: _by_content(value) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_by_content(value) for value in told]
+    if isinstance(told, str) and Path(told).is_absolute():
+        return manifest.tree_hash(Path(told))
+    return told
+
+
+def _text(path: AnyPath | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -89,6 +89,33 @@ def test_frames_of_another_kind_are_refused(small_accelerator, frames, words):
         small_accelerator.infer(frames)
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"thresholds": [1, 2, 3]}, "thresholds: expected 0, one per decision of 1 stage.*got 3"),
+        ({"stage": 1}, "stage: expected 0 to 0 of 1, got 1"),
+        ({"stage": -1}, "stage: expected 0 to 0 of 1, got -1"),
+        ({"stage": 99}, "got 99"),
+    ],
+)
+def test_thresholds_and_stages_that_are_not_there_are_refused(small_accelerator, told, words):
+    with pytest.raises(ConfigError, match=words):
+        small_accelerator.infer(random_frames(2), **told)
+
+
+def test_few_frames_have_no_ii(small_accelerator):
+    pace = small_accelerator.design.stages[0].ii_bound_cycles
+    small_accelerator.infer(random_frames(64))
+    steady = small_accelerator.cycles.ii
+    assert 0.95 * pace <= steady <= 1.05 * pace
+    told = []
+    for count in range(2, 17):
+        small_accelerator.infer(random_frames(count))
+        told.append(small_accelerator.cycles.ii)
+    assert told[0] is None
+    assert set(told) == {None, steady}
+
+
 def test_what_cannot_be_opened_is_named(small_accelerator, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="nothing there"):
         open_accelerator(tmp_path / "gone.onnx", board="pynq-z2")
