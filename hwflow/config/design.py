@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
 
+# Slower than any design is meant to be, and exact in every number behind it.
+_MOST_CYCLES = 10**12
+
+Cycles = Annotated[int, Field(gt=0, le=_MOST_CYCLES)]
+
 
 class TargetCycles(StrictModel):
     """Fold each layer as far as it stays within ``target_ii_cycles`` cycles per frame.
@@ -16,7 +21,7 @@ class TargetCycles(StrictModel):
     cycles at which all stages stay within ``fill`` where the design has no target.
     """
 
-    target_ii_cycles: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
+    target_ii_cycles: Cycles | Literal["auto"] = "auto"
 
 
 class InputFormat(StrictModel):
@@ -62,7 +67,8 @@ class GoldenFrames(StrictModel):
 class Fill(StrictModel):
     """Shares of the part that all of a design may take by estimate.
 
-    As given by default they leave room for routing. More than 1 builds what no such part holds, to
+    Of which only some are named, the others are as by default, with a target too. As given by
+    default they leave room for routing. More than 1 builds what no such part holds, to
     simulate it.
     """
 
@@ -96,11 +102,11 @@ class Design(StrictModel):
     frame_beat_bytes: Literal[1, 2, 4, 8, 16, 32, 64] = 8
     stages: tuple[TargetCycles, ...] = Field(default=(TargetCycles(),), min_length=1)
     escalation_rate: Annotated[float, Field(ge=0, le=1)] = 0.25
-    retention_frames: Annotated[int, Field(ge=2)] | Literal["auto"] = "auto"
+    retention_frames: Annotated[int, Field(ge=2, le=2**15)] | Literal["auto"] = "auto"
     model: Annotated[OnnxModel | ExampleModel, Field(discriminator="kind")] | None = None
     golden: GoldenFrames = GoldenFrames()
-    target_ii: Annotated[int, Field(gt=0)] | None = None
-    target_fps: Annotated[float, Field(gt=0)] | None = None
+    target_ii: Cycles | None = None
+    target_fps: Annotated[float, Field(ge=1e-3)] | None = None
     fill: Fill | Literal["auto"] | None = None
     folding: str | None = None
     fifos: Annotated[str, Field(pattern=r"^(simulated|formula|.+\.json)$")] = "simulated"

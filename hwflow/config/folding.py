@@ -39,10 +39,27 @@ class StageFolding(StrictModel):
     layers: dict[str, LayerFolding]
 
 
+class Solved(StrictModel):
+    """What the solver said of a folding that it found; nothing of it counts when a file is built.
+
+    ``target_ii_cycles``: the most that each stage might take per frame. ``cost``: of the stages, in
+    shares of the part as ``hwflow.dataflow.folding.plan.PRICES`` weighs them. ``gap``: at most so
+    much of it could be saved by the same estimates, proven; 0 means optimal.
+    ``undecided_ii_cycles``: cycles per frame of the design that were taken as too few because the
+    solver had no answer in its time.
+    """
+
+    target_ii_cycles: tuple[int, ...]
+    cost: float
+    gap: float
+    undecided_ii_cycles: tuple[int, ...] = ()
+
+
 class Folding(StrictModel):
-    """``folding.json``."""
+    """``folding.json``; ``solved`` only where a build chose the folding itself."""
 
     schema_version: Literal[1]
+    solved: Solved | None = None
     stages: tuple[StageFolding, ...]
 
 
@@ -60,7 +77,11 @@ def render_folding(folding: Folding) -> str:
             f'    {{\n      "name": {name},\n      "layers": {{\n{layers}\n      }}\n    }}'
         )
     listed = ",\n".join(stages)
-    return f'{{\n  "schema_version": {folding.schema_version},\n  "stages": [\n{listed}\n  ]\n}}\n'
+    solved = "" if folding.solved is None else f'  "solved": {folding.solved.model_dump_json()},\n'
+    return (
+        f'{{\n  "schema_version": {folding.schema_version},\n{solved}  "stages": [\n{listed}\n'
+        "  ]\n}\n"
+    )
 
 
 def read_folding(path: Path) -> Folding:

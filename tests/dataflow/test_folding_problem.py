@@ -121,5 +121,21 @@ def test_the_least_overflow(seed):
 
 
 def test_a_layer_without_an_option_has_no_solution():
-    node = Node("n", 0, np.zeros(0, np.int64), np.zeros((0, 5)))
-    assert solve(Problem((node,), (), np.zeros(5)), prices=PRICES, budget=FREE) is None
+    problem = Problem((Node("n", 0, np.zeros(0, np.int64), np.zeros((0, 5))),), (), np.zeros(5))
+    assert solve(problem, prices=PRICES, budget=FREE) is None
+    assert least_overflow(problem, budget=np.ones(5)) is None
+
+
+def test_layers_of_which_no_options_fit_together_have_no_solution():
+    nodes = tuple(Node(name, 0, np.ones(2, np.int64), np.ones((2, 5))) for name in "ab")
+    classes = np.arange(2)
+    problem = Problem(
+        nodes, (Edge(0, 1, classes, classes, np.full((2, 2, 5), np.inf)),), np.ones(5)
+    )
+    assert solve(problem, prices=PRICES, budget=FREE) is None
+    assert least_overflow(problem, budget=np.ones(5)) is None
+
+
+def test_no_time_for_the_least_overflow():
+    problem = next(p for p in map(drawn, range(40)) if solve(p, prices=PRICES, budget=FREE))
+    assert least_overflow(problem, budget=np.ones(5), time_limit_s=0.0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +13,7 @@ from hwflow.config.design import Design, Fill, TargetCycles
 from hwflow.cost.resources import Resources
 from hwflow.dataflow import finn
 from hwflow.dataflow.backend import to_hardware
-from hwflow.dataflow.folding import Goal, Request, request_of, solve_plan
+from hwflow.dataflow.folding import Goal, Request, prober, request_of, solve_plan
 from hwflow.dataflow.folding.plan import WHOLE_PART
 from hwflow.dataflow.folding.problem import RESOURCES, vector
 from hwflow.dataflow.folding.search import search
@@ -161,6 +162,116 @@ def test_a_stage_with_an_impossible_target_of_its_own_beside_a_free_one():
         found(space_of(models), goal(share=(1, 1), fixed=(None, 5)), Fill())
 
 
+def test_a_pair_that_fits_together_only_when_slow_is_named(space):
+    """Windows of one channel at a time, and a unit that takes such three positions at a time."""
+
+    def kept(layer, fold) -> bool:
+        if layer.name == "depthwise4.window":
+            return fold.parallel_window == 1 and fold.simd == 1
+        return layer.name != "depthwise4" or fold.pe != 1 or fold.simd == 3
+
+    layers = tuple(
+        replace(layer, options=tuple(o for o in layer.options if kept(layer, o.fold)))
+        for layer in space.layers
+    )
+    unit = next(layer for layer in layers if layer.name == "depthwise4")
+    together = next(o.cycles for o in unit.options if o.fold.pe == 1)
+    assert all(min(o.cycles for o in layer.options) < together for layer in layers)
+    slow = replace(space, layers=layers)
+    with pytest.raises(ConfigError) as caught:
+        found(slow, goal(together - 1), WHOLE_PART)
+    assert re.search(
+        rf"layers stage0/depthwise4\.window and stage0/depthwise4 need at least {together:,} "
+        r"cycles .* where those layers are fully unfolded and no resource binds",
+        str(caught.value),
+    ), caught.value
+    assert found(slow, goal(together), WHOLE_PART)[0].ii_cycles == together
+
+
+class Around:
+    """What stands around the stages of ``space`` by the cycles per frame of a folding."""
+
+    def __init__(self, space, luts) -> None:
+        self.space, self.luts = space, luts
+        self.asked = 0
+
+    def __call__(self, choice):
+        self.asked += 1
+        return vector(Resources(lut=self.luts(slowest(self.space, choice))))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    return space_of([to_hardware(NETWORKS["wide"]())])
+
+
+@pytest.mark.parametrize("target", [None, 72])
+def test_what_stands_around_slower_stages_may_be_less(wide, target):
+    """As retention buffers are. What a faster folding would need around it is not this one's."""
+    around = Around(wide, lambda cycles: 4900.0 if cycles < 70 else 300.0)
+    request = Request(goal(target), PART, Fill(lut=0.1))
+    budget = request.budget(vector(Resources(lut=300.0)))
+    best = search(wide, request.goal, budget, around=around)
+    assert best.ii_cycles == slowest(wide, best.choice) == 72
+    assert budget.holds(best.used)
+    constant = search(wide, request.goal, budget)  # as if 300 stood around any
+    if target is None:
+        assert constant.ii_cycles < 72
+    else:
+        assert best.choice == constant.choice
+
+
+def test_what_stands_around_faster_stages_may_be_less(wide):
+    """Then the target is met by a faster folding than it asks for, at more than the least cost."""
+    around = Around(wide, lambda cycles: 5000.0 if cycles > 300 else 100.0)
+    request = Request(goal(1000), PART, Fill(lut=0.1))
+    best = search(wide, request.goal, request.budget(NOTHING), around=around)
+    assert slowest(wide, best.choice) <= 300
+    assert request.budget(NOTHING).holds(best.used)
+
+
+def test_surroundings_that_grow_with_every_folding_are_not_followed_for_ever(wide):
+    around = Around(wide, lambda _: 53_200.0 * 2)
+    request = Request(goal(), PART, Fill(lut=0.1))
+    with pytest.raises(ConfigError, match=r"106,400 of them around the stages"):
+        search(wide, request.goal, request.budget(NOTHING), around=around)
+    assert around.asked < 100
+
+
+def test_a_proven_gap_holds_against_what_surroundings_left_out(wide):
+    """The cheapest of all does not fit beside what stands around it: the gap says by how much."""
+    free = search(wide, goal(400), Request(goal(400), PART).budget(NOTHING))
+    least = free.used[0]
+    around = Around(wide, lambda cycles: 0.0)
+    around.luts = lambda cycles: 5320.0 - least + 50 if cycles > 200 else 0.0
+    request = Request(goal(400), PART, Fill(lut=0.1))
+    best = search(wide, request.goal, request.budget(NOTHING), around=around)
+    assert best.cost > free.cost
+    assert best.cost * (1 - best.gap) <= free.cost * (1 + 1e-9)
+
+
+def test_speeds_without_an_answer_are_told(wide, monkeypatch):
+    """The solver runs out of time at 72 cycles, and at no others."""
+    real = prober.solve
+
+    def slow(problem, **options):
+        if max(node.cycles.max(initial=0) for node in problem.nodes) == 72:
+            raise TimeoutError("time limit")
+        return real(problem, **options)
+
+    request = Request(goal(), PART, Fill(lut=0.1))
+    candidates = prober.Prober(wide, request.goal, request.budget(NOTHING)).candidates
+    known = search(wide, request.goal, request.budget(NOTHING))
+    assert known.undecided == ()
+    monkeypatch.setattr(prober, "solve", slow)
+    around = Around(wide, lambda cycles: 4900.0 if cycles < 70 else 300.0)
+    best = search(wide, request.goal, request.budget(NOTHING), around=around)
+    assert best.undecided == (72,)
+    assert best.ii_cycles == candidates[candidates.index(72) + 1]
+    with pytest.raises(ConfigError, match=r"The best II found within .* with 72 cycles undecided"):
+        search(wide, goal(60), request.budget(NOTHING), around=around)
+
+
 def design(**values) -> Design:
     return Design(schema_version=1, name="d", board="pynq-z2", **values)
 
@@ -184,6 +295,31 @@ def test_what_a_design_may_take():
     assert asked(design()).fill == Fill()
     assert asked(design(fill="auto", target_ii=100)).fill == Fill()
     assert asked(design(fill=Fill(lut=0.3))).fill == Fill(lut=0.3)
+
+
+def test_decimal_fractions_are_what_was_written():
+    assert 1e9 / (0.8 * 6.4) < 195_312_500  # floats lose a cycle
+    assert asked(design(target_fps=6.4, clk_period_ns=0.8)).goal.ii_cycles == 195_312_500
+
+
+def test_a_share_is_rounded_so_that_a_stage_keeps_up():
+    (share,) = asked(design(), reach=(0.12345678949,)).goal.share
+    assert (
+        Fraction(12345678949, 10**11) <= share < Fraction(12345678949, 10**11) + Fraction(1, 10**6)
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"target_fps": 1.0e-320},
+        {"target_ii": 10**400},
+        {"stages": (TargetCycles(target_ii_cycles=10),), "retention_frames": 10**9},
+    ],
+)
+def test_numbers_beyond_any_design_are_refused(values):
+    with pytest.raises(ValueError, match="Input should be"):
+        design(**values)
 
 
 def test_a_target_beyond_the_frame_stream():

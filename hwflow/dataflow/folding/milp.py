@@ -102,12 +102,16 @@ def solve(
     return Solution(choice, problem.used(choice), proven)
 
 
-def least_overflow(problem: Problem, *, budget: FloatArray) -> Solution:
+def least_overflow(
+    problem: Problem, *, budget: FloatArray, time_limit_s: float = 30.0
+) -> Solution | None:
     """Return the choice whose largest use, as a multiple of ``budget``, is least.
 
     For saying what a target would need that cannot be met. ``budget`` must be positive; resources
-    of infinite budget do not count.
+    of infinite budget do not count. None if no options fit together, or out of time.
     """
+    if any(len(node.cycles) == 0 for node in problem.nodes):
+        return None
     keep = undominated(problem)
     small = problem.restricted(keep)
     program = _program(small)
@@ -115,15 +119,19 @@ def least_overflow(problem: Problem, *, budget: FloatArray) -> Solution:
     shares = program.resources[rows] / budget[rows, None]
     objective = np.zeros(program.columns + 1)
     objective[-1] = 1.0  # the largest use
-    values, proven = _run(
-        program,
-        objective=objective,
-        rows=np.hstack([shares, -np.ones((len(rows), 1))]),
-        most=-problem.fixed[rows] / budget[rows],
-        gap=1e-3,
-        time_limit_s=30.0,
-    )
-    assert values is not None, "without a budget every problem has a solution"
+    try:
+        values, proven = _run(
+            program,
+            objective=objective,
+            rows=np.hstack([shares, -np.ones((len(rows), 1))]),
+            most=-problem.fixed[rows] / budget[rows],
+            gap=1e-3,
+            time_limit_s=time_limit_s,
+        )
+    except TimeoutError:
+        return None
+    if values is None:
+        return None
     chosen = program.choice(values)
     choice = tuple(int(kept[option]) for kept, option in zip(keep, chosen, strict=True))
     return Solution(choice, problem.used(choice), proven)

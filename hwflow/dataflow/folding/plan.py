@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
 from hwflow.config.design import Design, Fill
-from hwflow.config.folding import Folding
+from hwflow.config.folding import Folding, Solved
 from hwflow.cost.resources import Resources
 from hwflow.dataflow.folding import file
+from hwflow.dataflow.folding.goal import Budget, Found, Goal
 from hwflow.dataflow.folding.options import set_fold
 from hwflow.dataflow.folding.problem import RESOURCES, FloatArray, vector
-from hwflow.dataflow.folding.search import Budget, Goal, search
+from hwflow.dataflow.folding.search import search
 from hwflow.dataflow.folding.space import Space, space_of
 from hwflow.dataflow.parts import resources_of
 from hwflow.dataflow.units import Placement, place
@@ -62,15 +63,11 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A folding for every stage of ``space``: the option of each layer, and the file that says so.
-
-    ``gap``: proven relative distance of its cost from the optimum; None if read from a file.
-    """
+    """A folding for every stage of ``space``: the option of each layer, and a file that says so."""
 
     space: Space
     choice: tuple[int, ...]
     folding: Folding
-    gap: float | None = None
 
     def set_folds(self) -> None:
         """Fold the models that the space was made of, in place."""
@@ -100,26 +97,36 @@ def solve_plan(
     """Return the folding of the unfolded hardware graphs ``models`` for ``request``, and set it.
 
     ``around``: what stands around the stages at least. ``surroundings`` returns what does once
-    they are folded, since retention buffers depend on how fast the stages are; if that does not
-    fit beside them, the search starts again with it.
+    they are folded, since retention buffers depend on how fast the stages are.
 
     Raises:
         ConfigError: no such folding; see ``search``.
     """
     space = space_of(models)
-    fixed = vector(around or Resources())
-    while True:
-        budget = request.budget(fixed)
-        found = search(space, request.goal, budget)
-        folding = file.to_file(space, found.choice)
-        plan = Plan(space, found.choice, folding, found.gap)
-        plan.set_folds()
-        if surroundings is None:
-            return plan
-        actual = vector(surroundings())
-        if budget.holds(found.used - fixed + actual):
-            return plan
-        fixed = np.maximum(fixed, actual)
+    budget = request.budget(vector(around or Resources()))
+    if surroundings is None:
+        beside = None
+    else:
+        stands = surroundings
+
+        def beside(choice: tuple[int, ...]) -> FloatArray:
+            Plan(space, choice, file.to_file(space, choice)).set_folds()
+            return vector(stands())
+
+    found = search(space, request.goal, budget, around=beside)
+    plan = Plan(space, found.choice, _solved(space, found))
+    plan.set_folds()
+    return plan
+
+
+def _solved(space: Space, found: Found) -> Folding:
+    solved = Solved(
+        target_ii_cycles=tuple(int(limit) for limit in found.limits),
+        cost=round(found.cost, 6),
+        gap=round(found.gap, 6),
+        undecided_ii_cycles=found.undecided,
+    )
+    return file.to_file(space, found.choice).model_copy(update={"solved": solved})
 
 
 def read_plan(models: Sequence[Model], folding: Folding, *, source: str) -> Plan:
@@ -129,7 +136,9 @@ def read_plan(models: Sequence[Model], folding: Folding, *, source: str) -> Plan
         ConfigError: it does not fit the models; names ``source``, stage, layer and field.
     """
     space = space_of(models)
-    plan = Plan(space, file.from_file(space, folding, source=source), folding)
+    # What the solver said of it need not hold for a file that anybody may have edited.
+    bare = folding.model_copy(update={"solved": None})
+    plan = Plan(space, file.from_file(space, folding, source=source), bare)
     plan.set_folds()
     return plan
 
@@ -141,25 +150,32 @@ def request_of(design: Design, *, part: str, reach: Sequence[float], frame_beats
         ConfigError: a target beyond what the frame stream can bring.
     """
     target, asked = design.target_ii, f"target_ii = {design.target_ii}"
+    advice = "raise --target-ii (target_ii: in the design) to that"
     if design.target_fps is not None:
-        target = floor(1e9 / (design.clk_period_ns * design.target_fps))
+        # As decimal fractions, which is what was written: floats could lose a cycle.
+        period, fps = Fraction(str(design.clk_period_ns)), Fraction(str(design.target_fps))
+        target = floor(10**9 / (period * fps))
         asked = f"target_fps = {design.target_fps:g}, {target:,} cycles per frame,"
+        advice = "lower --target-fps (target_fps: in the design) to that"
+    elif target is None:
+        advice = "raise target_ii_cycles of the stages to these"
     if target is not None and target < frame_beats:
         raise ConfigError(
             f"{asked} cannot be met: a frame arrives in {frame_beats:,} beats of "
-            f"{design.frame_beat_bytes} bytes; raise frame_beat_bytes or the clock, or lower the "
-            "target"
+            f"{design.frame_beat_bytes} bytes; raise frame_beat_bytes or the clock, or "
+            f"{advice.removesuffix(' to that')}"
         )
     own = tuple(
         None if stage.target_ii_cycles == "auto" else stage.target_ii_cycles
         for stage in design.stages
     )
     goal = Goal(
-        share=tuple(Fraction(max(part_of, _RAREST)).limit_denominator(10**6) for part_of in reach),
+        share=tuple(_share(part_of) for part_of in reach),
         fixed=own,
         ii_cycles=target,
         least=frame_beats,
         asked=asked,
+        advice=advice,
         clk_period_ns=design.clk_period_ns,
     )
     given = design.fill
@@ -167,3 +183,8 @@ def request_of(design: Design, *, part: str, reach: Sequence[float], frame_beats
     if fill is None:
         fill = Fill() if target is None and None in own else WHOLE_PART
     return Request(goal, part, fill)
+
+
+def _share(part_of: float) -> Fraction:
+    """Return ``part_of`` the frames, rounded up to a millionth: a stage gets no time too much."""
+    return Fraction(ceil(Fraction(str(max(part_of, _RAREST))) * 10**6), 10**6)
