@@ -7,11 +7,13 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 from small_network import tamper, write_network
 
+from hwflow import pytest_plugin
 from hwflow.cache import cache_dir
 
 EXAMPLE = ROOT / "docs" / "examples" / "ci"
@@ -44,11 +46,11 @@ class Project:
         others = [path for path in sys.path if path.endswith("-packages")]
         (site / "dependencies.pth").write_text("\n".join(others))
 
-    def run(self, *arguments):
+    def run(self, *arguments, cwd=None):
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.run(
             [self.python, *arguments],
-            cwd=self.folder,
+            cwd=cwd or self.folder,
             env={**env, "HWFLOW_CACHE": str(self.cache)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -57,8 +59,8 @@ class Project:
             check=False,
         )
 
-    def pytest(self, *arguments):
-        return self.run("-m", "pytest", "-p", "no:cacheprovider", *arguments)
+    def pytest(self, *arguments, cwd=None):
+        return self.run("-m", "pytest", "-p", "no:cacheprovider", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,40 @@ def test_the_example_passes_with_exact_rtl(first):
     assert first.returncode == 0, first.stdout + first.stderr
     assert "3 passed" in first.stdout
     assert "model.onnx: built," in first.stdout
+
+
+@pytest.mark.finn
+@pytest.mark.parametrize(
+    "option", ['fifos="no.json"', 'folding="no.json"', 'overrides=["fifos=no.json"]']
+)
+def test_paths_are_relative_to_the_root_folder(project, tmp_path, option):
+    test = project.folder / "tests" / "test_paths.py"
+    test.write_text(
+        "def test_paths(hwflow_accelerator):\n"
+        "    told = dict(board='pynq-z2', bundle=None, frames=None)\n"
+        f'    hwflow_accelerator("model.onnx", {option}, **told)\n'
+    )
+    done = project.pytest(str(test), "--rootdir", str(project.folder), cwd=tmp_path)
+    test.unlink()
+    assert f"ConfigError: {project.folder / 'no.json'}: " in done.stdout, done.stdout + done.stderr
+
+
+def test_what_workers_tell_is_told_once():
+    """As pytest-xdist calls the hooks: in two workers, then beside them."""
+    workers = []
+    for name in ("a", "b"):
+        config = SimpleNamespace(stash=pytest.Stash(), workeroutput={})
+        config.stash[pytest_plugin._TOLD] = ["both: built, x", f"{name}: built, y"]
+        pytest_plugin.pytest_sessionfinish(SimpleNamespace(config=config))
+        workers.append(config.workeroutput)
+    main = SimpleNamespace(stash=pytest.Stash())
+    for output in workers:
+        pytest_plugin.pytest_testnodedown(SimpleNamespace(config=main, workeroutput=output), None)
+    pytest_plugin.pytest_testnodedown(SimpleNamespace(config=main), "crashed")
+    lines = []
+    reporter = SimpleNamespace(section=lines.append, line=lines.append)
+    pytest_plugin.pytest_terminal_summary(reporter, main)
+    assert lines == ["hwflow accelerators", "both: built, x", "a: built, y", "b: built, y"]
 
 
 @pytest.mark.finn
