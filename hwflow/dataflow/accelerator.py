@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from typing import Any
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.bundle import BUNDLE_FILE, GOLDEN_FILE, Bundle, load_bundle
 from hwflow.config.design import Design
-from hwflow.config.folding import FOLDING_FILE, read_folding, render_folding
+from hwflow.config.fifos import Fifos, load_fifos
+from hwflow.config.folding import FOLDING_FILE, Folding, read_folding, render_folding
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
 from hwflow.dataflow.folding.file import stage_name
@@ -88,6 +90,7 @@ def _build(
     scratch: Path,
     progress: Progress,
 ) -> Accelerator:
+    fifos = None if design.fifos_file is None else load_fifos(Path(design.fifos_file))
     _copy_bundle(bundle, bundle_dir, folder / BUNDLE)
     stages = len(bundle.stages)
     total = stages + 2
@@ -117,9 +120,7 @@ def _build(
     text = render_folding(plan.folding)
     (folder / FOLDING_FILE).write_text(text, encoding="utf-8")
     progress("controller", total - 1, total)
-    accelerator = _compose(
-        design, bundle, built, folder, build_id=_build_id(bundle_dir, design, text)
-    )
+    accelerator = _compose(design, bundle, built, folder, folding=plan.folding, fifos=fifos)
     progress("accelerator", total, total)
     return accelerator
 
@@ -151,9 +152,18 @@ def _copy_bundle(bundle: Bundle, source: Path, target: Path) -> None:
 
 
 def _compose(
-    design: Design, bundle: Bundle, stages: Sequence[Stage], folder: Path, *, build_id: int
+    design: Design,
+    bundle: Bundle,
+    stages: Sequence[Stage],
+    folder: Path,
+    *,
+    folding: Folding,
+    fifos: Fifos | None,
 ) -> Accelerator:
-    """Add controller and top to ``folder`` and describe the whole."""
+    """Add controller and top to ``folder`` and describe the whole.
+
+    ``fifos``: depths of a file, where the design names one.
+    """
     hardware = tuple(stage.hardware for stage in stages)
     retention = retention_of(design, hardware)
     parameters = AcceleratorParameters(
@@ -163,7 +173,9 @@ def _compose(
         frame_beat_bytes=design.frame_beat_bytes,
         retention_frames=retention,
         threshold_int=bundle.policy.threshold_int,
-        build_id=build_id,
+        build_id=_build_id(
+            (folder / BUNDLE / BUNDLE_FILE).read_bytes(), design, folding, retention, fifos
+        ),
     )
     sources = list(dict.fromkeys(source for stage in stages for source in stage.sources))
     packages = [source for source in sources if source.endswith("_pkg.sv")]
@@ -205,12 +217,26 @@ def _compose(
     return accelerator
 
 
-def _build_id(bundle_dir: Path, design: Design, folding: str) -> int:
-    """Return 32 bits that name this bundle, design and folding, for the driver to compare."""
-    digest = hashlib.sha256((bundle_dir / BUNDLE_FILE).read_bytes())
-    # What a folding file says counts, not where it lies.
-    digest.update(design.model_dump_json(exclude={"folding"}).encode())
-    digest.update(folding.encode())
+def _build_id(
+    bundle: bytes, design: Design, folding: Folding, retention: Sequence[int], fifos: Fifos | None
+) -> int:
+    """Return 32 bits that name what decides the hardware, for the driver to compare.
+
+    What was folded for does not, nor where files lie; what they say does.
+    """
+    depths: str | dict[str, int] = design.fifos
+    if fifos is not None:
+        depths = {fifo.name: fifo.depth_words for stage in fifos.stages for fifo in stage.fifos}
+    decisive = {
+        "board": design.board,
+        "clk_period_ns": design.clk_period_ns,
+        "frame_beat_bytes": design.frame_beat_bytes,
+        "retention_frames": list(retention),
+        "folding": [stage.model_dump() for stage in folding.stages],
+        "fifos": depths,
+    }
+    digest = hashlib.sha256(bundle)
+    digest.update(json.dumps(decisive, sort_keys=True).encode())
     return int.from_bytes(digest.digest()[:4], "big")
 
 

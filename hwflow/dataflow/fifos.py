@@ -6,32 +6,49 @@ Depths are parameters in a stage's top module alone, so another depth needs no n
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
-from hwflow.config.fifos import Fifo, Fifos, FifoSource, StageFifos, write_fifos
+from hwflow.config.fifos import (
+    MAX_DEPTH_WORDS,
+    Fifo,
+    Fifos,
+    FifoSource,
+    StageFifos,
+    write_fifos,
+)
 from hwflow.cost.fifo import fifo_memory
 from hwflow.dataflow import finn
 from hwflow.dataflow.describe import describe
 from hwflow.dataflow.stage import GRAPHS, HARDWARE_GRAPH
 from hwflow.dataflow.stitch import fifo_nodes, write_top
 from hwflow.dataflow.verify import load_graph
-from hwflow.errors import ConfigError
+from hwflow.errors import ConfigError, UnsupportedModelError
 
 Model = Any
 
 
 def stage_fifos(model: Model, name: str) -> StageFifos:
-    """Return the FIFOs of the hardware graph of stage ``name``; inside ``finn.session``."""
+    """Return the FIFOs of the hardware graph of stage ``name``; inside ``finn.session``.
+
+    Raises:
+        UnsupportedModelError: one is deeper than a FIFO can be.
+    """
     from qonnx.custom_op.registry import getCustomOp
 
     fifos = []
     for node in fifo_nodes(model):
         operator = getCustomOp(node)
         depth, bits = operator.get_nodeattr("depth"), operator.get_outstream_width()
+        if depth > MAX_DEPTH_WORDS:
+            raise UnsupportedModelError(
+                f"its {depth} words of {bits} bits are more than the {MAX_DEPTH_WORDS} that a FIFO "
+                "holds; fold the layer behind it for more elements a word, or give a smaller frame",
+                node=node.name,
+            )
         fifos.append(
             Fifo(
                 name=node.name,
@@ -65,23 +82,21 @@ def set_depths(folder: Path, depths: Mapping[str, int], found: FifoSource) -> Ac
         ConfigError: a FIFO is missing from ``depths``, or there is none of that name.
     """
     design = load(Accelerator, folder / DESIGN_FILE)
-    left = set(depths)
     stages = []
     with tempfile.TemporaryDirectory(prefix="hwflow-finn-") as scratch, finn.session(Path(scratch)):
+        paths = {
+            stage.name: folder / GRAPHS / stage.name / HARDWARE_GRAPH for stage in design.stages
+        }
+        models = {name: load_graph(path) for name, path in paths.items()}
+        names = [node.name for model in models.values() for node in fifo_nodes(model)]
+        _check_names(names, depths, design.name)
         for stage in design.stages:
-            path = folder / GRAPHS / stage.name / HARDWARE_GRAPH
-            model = load_graph(path)
+            model = models[stage.name]
             _assign(model, depths, found)
-            left -= {node.name for node in fifo_nodes(model)}
-            model.save(str(path))
+            model.save(str(paths[stage.name]))
             write_top(model, stage.name, folder)
             told = describe(model, stage.name).layers
             stages.append(stage.model_copy(update={"layers": told}))
-    if left:
-        raise ConfigError(
-            f"FIFO depths: {design.name} has no FIFO called {sorted(left)[0]}; the names are in "
-            "its fifos.json"
-        )
     design = design.model_copy(update={"stages": tuple(stages)})
     (folder / DESIGN_FILE).write_text(design.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return design
@@ -98,19 +113,45 @@ def take_given(folder: Path, given: Fifos) -> Fifos:
     """Make the FIFOs of the accelerator in ``folder`` as deep as ``given``; write ``fifos.json``.
 
     Raises:
-        ConfigError: as ``set_depths``.
+        ConfigError: stages, names or widths are not those of the accelerator.
     """
-    depths = {fifo.name: fifo.depth_words for stage in given.stages for fifo in stage.fifos}
+    built = {stage.name: stage for stage in read_fifos(folder).stages}
+    depths = {}
+    for stage in given.stages:
+        if stage.name not in built:
+            raise ConfigError(
+                f"FIFO depths: there is no stage {stage.name}; the stages are {', '.join(built)}"
+            )
+        own = {fifo.name: fifo for fifo in built[stage.name].fifos}
+        _check_names(list(own), [fifo.name for fifo in stage.fifos], f"stage {stage.name}")
+        for fifo in stage.fifos:
+            bits = own[fifo.name].bits
+            if fifo.bits not in {None, bits}:
+                raise ConfigError(
+                    f"FIFO depths: stage {stage.name}, FIFO {fifo.name}: bits is {fifo.bits}, here "
+                    f"its words have {bits}; the file was made for another folding"
+                )
+            depths[fifo.name] = fifo.depth_words
     set_depths(folder, depths, "given")
     return keep_formula(folder)
+
+
+def _check_names(names: Sequence[str], given: Collection[str], where: str) -> None:
+    """Refuse ``given`` unless it has each of ``names``, and no other."""
+    for name in given:
+        if name not in names:
+            raise ConfigError(
+                f"FIFO depths: {where} has no FIFO called {name}; the names are in its fifos.json"
+            )
+    for name in names:
+        if name not in given:
+            raise ConfigError(f"FIFO depths: {where}: none is given for {name}; add it")
 
 
 def _assign(model: Model, depths: Mapping[str, int], found: FifoSource) -> None:
     from qonnx.custom_op.registry import getCustomOp
 
     for node in fifo_nodes(model):
-        if node.name not in depths:
-            raise ConfigError(f"FIFO depths: none is given for {node.name}; add it")
         operator = getCustomOp(node)
         operator.set_nodeattr("depth", depths[node.name])
         operator.set_nodeattr("found", found)

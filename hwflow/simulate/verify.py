@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.fifos import FIFOS_FILE
 from hwflow.config.verification import VERIFICATION_FILE, StageVerification, Verification
 from hwflow.log import Progress, silent
 from hwflow.simulate.accelerator import load_accelerator
 from hwflow.simulate.checks import load_golden
 from hwflow.simulate.compare import compare
+from hwflow.simulate.fifo_check import check_fifos
 from hwflow.simulate.nodes import verify_nodes
 from hwflow.simulate.stage import run_stage
 from hwflow.simulate.timing import steady_ii
@@ -27,7 +27,8 @@ def verify(
     """Compare every stage of the accelerator in ``folder`` with its golden integers.
 
     Node by node on a few golden frames under random pauses of ``seed``; then the scores of all
-    golden frames, back to back. Writes ``verification.json`` to ``out_dir``.
+    golden frames, back to back; then what simulated FIFO depths promise.
+    Writes ``verification.json`` to ``out_dir``.
 
     Raises:
         VerificationError: naming the first node, frame and beat that differ.
@@ -56,11 +57,13 @@ def verify(
             StageVerification(
                 name=stage.name,
                 nodes=len(stage.layers),
-                ii_cycles=steady_ii(np.asarray(busy.out_cycle)),
+                ii_cycles=steady_ii(busy.in_cycle, busy.out_cycle),
                 ii_bound_cycles=max(layer.cycles for layer in stage.layers),
                 latency_cycles=int(lone.out_cycle[0] - lone.in_cycle[0]),
             )
         )
+    if (folder / FIFOS_FILE).is_file():
+        links += check_fifos(folder, progress=progress)
     progress("verified", total, total)
     result = Verification(
         schema_version=1,

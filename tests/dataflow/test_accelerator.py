@@ -12,7 +12,9 @@ import pytest
 from hwflow.config.accelerator import Accelerator
 from hwflow.config.base import load
 from hwflow.config.bundle import GOLDEN_FILE
-from hwflow.dataflow.accelerator import build
+from hwflow.config.fifos import Fifo, Fifos, StageFifos
+from hwflow.config.folding import Folding, LayerFolding, StageFolding
+from hwflow.dataflow.accelerator import _build_id, build
 from hwflow.dataflow.lint import LINT_FILE
 from hwflow.errors import ConfigError
 from hwflow.simulate.accelerator import to_beats, unpack_scores
@@ -63,6 +65,38 @@ def test_same_inputs_give_the_same_files(tiny_accelerator, tiny_bundle, tmp_path
     first, again = built_files(tiny_accelerator), built_files(tmp_path / "again")
     assert first.keys() == again.keys()
     assert [name for name in first if first[name] != again[name]] == []
+
+
+def test_the_id_names_what_decides_the_hardware():
+    design = tiny_design(400, 900)
+    folding = Folding(
+        schema_version=1,
+        stages=(StageFolding(name="stage0", layers={"conv0": LayerFolding(op="conv", pe=2)}),),
+    )
+    fifos = Fifos(
+        schema_version=1,
+        stages=(StageFifos(name="stage0", fifos=(Fifo(name="a", depth_words=4),)),),
+    )
+    deeper = Fifos(
+        schema_version=1,
+        stages=(StageFifos(name="stage0", fifos=(Fifo(name="a", depth_words=5),)),),
+    )
+
+    def number(depths=None, retention=(3,), **changed):
+        return _build_id(b"bundle", design.model_copy(update=changed), folding, retention, depths)
+
+    assert number() == number(stages=tiny_design(500, 900).stages) == number(folding="/a/b.json")
+    given = number(fifos, fifos="/a/mine.json")  # where it lies does not count
+    assert given == number(fifos, fifos="/b/other.json")
+    others = [
+        number(),
+        given,
+        number(deeper, fifos="/a/mine.json"),
+        number(fifos="formula"),
+        number(retention=(4,)),
+        number(clk_period_ns=5.0),
+    ]
+    assert len(set(others)) == len(others)
 
 
 def test_build_keeps_what_is_not_its_own(tiny_bundle, tmp_path):

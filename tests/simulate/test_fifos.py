@@ -7,17 +7,31 @@ import shutil
 import numpy as np
 import pytest
 from dataflow.integer_nets import NETWORKS, random_frames, write_stage
+from dataflow.networks import SHAPE, tiny_design, tiny_nets, write_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwflow.config.fifos import load_fifos, write_fifos
+from hwflow.config.fifos import MAX_DEPTH_WORDS, load_fifos, write_fifos
 from hwflow.cost.fifo import FifoMemory
-from hwflow.dataflow.fifos import keep_formula, read_fifos, set_depths, take_given
+from hwflow.dataflow.accelerator import build
+from hwflow.dataflow.fifos import keep_formula, read_fifos, set_depths, stage_fifos, take_given
 from hwflow.dataflow.verify import load_graph
-from hwflow.errors import ConfigError
+from hwflow.errors import ConfigError, UnsupportedModelError, VerificationError
 from hwflow.simulate.accelerator import load_accelerator
-from hwflow.simulate.fifos import SEEDS, _levels, _price, _Search, size_fifos, steady_pace
-from hwflow.simulate.gauges import UNBOUNDED, GaugedStage
+from hwflow.simulate.fifo_check import check_fifos
+from hwflow.simulate.fifos import (
+    SEEDS,
+    _levels,
+    _price,
+    _Search,
+    _Sizing,
+    _tell_excess,
+    _without_stops,
+    size_fifos,
+    steady_pace,
+    try_given,
+)
+from hwflow.simulate.gauges import UNBOUNDED, GaugedStage, GaugeRun
 from hwflow.simulate.library import Pauses
 from hwflow.simulate.nodes import verify_nodes, verify_scores
 from hwflow.simulate.stage import run_stage
@@ -62,6 +76,18 @@ def test_the_search_ends_in_a_minimum(rules):
 def test_the_search_widens_what_does_not_suffice():
     found = _Search([(4, 1), (8, 2)], lambda depths: sum(depths) > 20, lambda done: None).run()
     assert sum(found) > 20
+
+
+def test_the_search_gives_up_where_no_depth_suffices():
+    tried = []
+
+    def keeps(depths):
+        tried.append(depths)
+        return False
+
+    with pytest.raises(VerificationError, match=r"stage7: cycles per frame.*please report"):
+        _Search([(4, 1)], keeps, lambda done: None, name="stage7").run()
+    assert len(tried) < 100
 
 
 @pytest.mark.parametrize("bits", [1, 8, 24, 64, 288])
@@ -177,6 +203,7 @@ def test_depths_of_a_file(tmp_path, built):
 def test_depths_that_do_not_fit_are_named(tmp_path, built):
     folder = tmp_path / "a"
     shutil.copytree(built, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     (stage,) = read_fifos(folder).stages
     depths = {fifo.name: 4 for fifo in stage.fifos}
     with pytest.raises(ConfigError, match="no FIFO called none_such"):
@@ -186,3 +213,111 @@ def test_depths_that_do_not_fit_are_named(tmp_path, built):
         set_depths(folder, depths, "given")
     with pytest.raises(ConfigError, match=r"fifos\.json"):
         load_fifos(tmp_path)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.finn
+def test_a_file_of_another_accelerator_is_refused(tmp_path, built):
+    folder = tmp_path / "a"
+    shutil.copytree(built, folder)
+    fifos = read_fifos(folder)
+    (stage,) = fifos.stages
+    last = stage.fifos[-1]
+
+    def refused(**changed):
+        return fifos.model_copy(update={"stages": (stage.model_copy(update=changed),)})
+
+    with pytest.raises(ConfigError, match="no stage nonsense; the stages are stage0"):
+        take_given(folder, refused(name="nonsense"))
+    with pytest.raises(ConfigError, match=f"stage stage0: none is given for {last.name}"):
+        take_given(folder, refused(fifos=stage.fifos[:-1]))
+    wide = last.model_copy(update={"bits": last.bits + 1})
+    with pytest.raises(ConfigError, match=f"stage0, FIFO {last.name}: bits is {wide.bits}, here"):
+        take_given(folder, refused(fifos=(*stage.fifos[:-1], wide)))
+
+
+@pytest.mark.finn
+def test_a_fifo_beyond_the_limit_is_named(built):
+    from qonnx.custom_op.registry import getCustomOp
+
+    from hwflow.dataflow import finn
+    from hwflow.dataflow.stitch import fifo_nodes
+
+    with finn.session(built.parent / "session"):
+        model = load_graph(built / "graphs" / "stage0" / "hardware.onnx")
+        node = fifo_nodes(model)[0]
+        getCustomOp(node).set_nodeattr("depth", MAX_DEPTH_WORDS + 1)
+        with pytest.raises(UnsupportedModelError, match=f"{node.name}.*{MAX_DEPTH_WORDS + 1} word"):
+            stage_fifos(model, "stage0")
+
+
+# --- Depths that are tried ------------------------------------------------------------------------
+@pytest.mark.finn
+@pytest.mark.sim
+def test_given_depths_that_stop_a_stage_are_named(tmp_path, built):
+    folder = tmp_path / "a"
+    shutil.copytree(built, folder)
+    (told,) = try_given(folder).stages
+    assert told.ii_cycles >= told.unbounded_ii_cycles
+    assert load_fifos(folder).stages == (told,)
+    (stage,) = read_fifos(folder).stages
+    # Of the two inputs of the join, the short branch's FIFO is the deep one.
+    joins = [fifo for fifo in stage.fifos if "HwfAdd" in fifo.name]
+    shallow = max(joins, key=lambda fifo: fifo.depth_words)
+    depths = {fifo.name: fifo.depth_words for fifo in stage.fifos}
+    set_depths(folder, depths | {shallow.name: 1}, "given")
+    with pytest.raises(ConfigError, match=f"stage0 stops at those given: .*{shallow.name}"):
+        try_given(folder)
+
+
+@pytest.mark.finn
+@pytest.mark.sim
+def test_promises_of_simulated_depths_are_checked(tmp_path):
+    folder = tmp_path / "a"
+    frames = np.random.default_rng(5).integers(0, 256, size=(3, *SHAPE), dtype=np.uint8)
+    write_bundle(tmp_path / "bundle", tiny_nets(), frames)
+    build(tiny_design(400, 900), tmp_path / "bundle", folder)
+    fifos = size_fifos(folder)
+    links = check_fifos(folder)
+    assert len(links) == len(fifos.stages) * (1 + len(SEEDS))
+    depths = {fifo.name: fifo.depth_words for stage in fifos.stages for fifo in stage.fifos}
+    deepest = max(depths, key=depths.__getitem__)
+    assert depths[deepest] > 1
+    set_depths(folder, depths | {deepest: 1}, "given")
+    with pytest.raises(VerificationError, match="cycles per frame at simulated FIFO depths"):
+        check_fifos(folder)
+
+
+class Rules:
+    """Stands for a gauged stage that stops where one of its FIFOs holds fewer than ``need``."""
+
+    def __init__(self, need):
+        self.need = need
+
+    def run(self, depths, frames, **options):
+        stalled = min(depths) < self.need
+        cycles = np.empty(0, np.int64) if stalled else 100 * np.arange(1, frames + 1)
+        return GaugeRun(out_cycles=cycles, peaks=tuple(depths), stalled=stalled)
+
+
+def test_a_stage_that_stops_gets_deeper_fifos(caplog):
+    assert _without_stops(Rules(3), "stage0", [4, 3], [9, 9]) == (4, 3)
+    assert not caplog.records
+    assert _without_stops(Rules(5), "stage0", [4, 3], [9, 9]) == (9, 9)
+    assert "stage0: stops under random pauses" in caplog.text
+    with pytest.raises(VerificationError, match="stage0: FIFO depths under random pauses"):
+        _without_stops(Rules(10), "stage0", [4, 3], [9, 9])
+
+
+def test_a_stage_that_stops_without_limits_is_an_error():
+    with pytest.raises(VerificationError, match="stage0: FIFOs without limits"):
+        _Sizing(Rules(2 * UNBOUNDED), "stage0", 2).measure()
+
+
+@pytest.mark.finn
+def test_a_bound_that_is_not_reached_is_told(built, caplog):
+    (stage,) = load_accelerator(built).stages
+    _tell_excess(stage, 1.019 * stage.ii_bound_cycles)
+    assert not caplog.records
+    _tell_excess(stage, 1.03 * stage.ii_bound_cycles)
+    assert f"3.0 % more than the {stage.ii_bound_cycles} of its bound" in caplog.text
