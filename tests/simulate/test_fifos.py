@@ -6,17 +6,21 @@ import shutil
 
 import numpy as np
 import pytest
-from dataflow.integer_nets import NETWORKS, random_frames, write_stage
+from dataflow.integer_nets import NETWORKS, Builder, random_frames, write_stage
 from dataflow.networks import SHAPE, tiny_design, tiny_nets, write_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwflow.config.base import parse
 from hwflow.config.fifos import MAX_DEPTH_WORDS, load_fifos, write_fifos
+from hwflow.config.folding import Folding
 from hwflow.cost.fifo import FifoMemory
 from hwflow.dataflow.accelerator import build
 from hwflow.dataflow.fifos import keep_formula, read_fifos, set_depths, stage_fifos, take_given
+from hwflow.dataflow.folding.file import to_file
 from hwflow.dataflow.verify import load_graph
 from hwflow.errors import ConfigError, UnsupportedModelError, VerificationError
+from hwflow.lower.evaluate import evaluate
 from hwflow.simulate.accelerator import load_accelerator
 from hwflow.simulate.fifo_check import check_fifos
 from hwflow.simulate.fifos import (
@@ -321,3 +325,35 @@ def test_a_bound_that_is_not_reached_is_told(built, caplog):
     assert not caplog.records
     _tell_excess(stage, 1.03 * stage.ii_bound_cycles)
     assert f"3.0 % more than the {stage.ii_bound_cycles} of its bound" in caplog.text
+
+
+@pytest.mark.finn
+@pytest.mark.sim
+def test_the_bound_holds_where_widths_do_not_divide(tmp_path):
+    """Six channels at a time into four and three: the converters are the slowest nodes."""
+    builder = Builder((12, 12, 3), seed=1)
+    last = builder.threshold("frame", 2)
+    for channels, kernel in ((12, 1), (12, 1), (4, 12)):
+        last = builder.threshold(builder.conv(last, channels, (kernel, kernel), bits=2), 2)
+    network = builder.network(builder.scores(last, 4, bits=2))
+
+    def fold(space):
+        fastest = [
+            min(range(len(layer.options)), key=lambda i, o=layer.options: o[i].cycles)
+            for layer in space.layers
+        ]
+        data = to_file(space, fastest).model_dump(mode="json")
+        layers = data["stages"][0]["layers"]
+        first, second = [name for name in layers if layers[name]["op"].endswith("MVAU_rtl")][:2]
+        layers[first].update(pe=6, simd=3)
+        layers[second].update(pe=12, simd=4)
+        layers["threshold2"].update(pe=6)
+        return parse(Folding, data, source="test")
+
+    folder = write_stage(network, tmp_path / "a", fold=fold)
+    design = load_accelerator(folder)
+    assert design.stages[0].ii_bound_cycles == 12 * 12 * 3
+    frames = random_frames(network, 16)
+    busy = run_stage(folder, 0, frames)
+    assert steady_pace(busy.out_cycle) == 12 * 12 * 3
+    np.testing.assert_array_equal(busy.scores, evaluate(network, frames))
