@@ -83,6 +83,9 @@ class Design(StrictModel):
     ``frame_beat_bytes``: bytes per beat of the frame stream, a power of two.
     ``retention_frames``: frames that the retention buffer of each decision holds; ``auto`` takes
     enough for the stage's latency and for bursts of hard frames at ``escalation_rate``.
+    ``escalation_rate``: of the frames that reach a decision, the part that goes on; folding and
+    retention buffers are planned for it. ``auto``: the upper end of the 95 % interval of what the
+    bundle's calibration saw, or 0.25 where it has none.
     ``model``: the network, unless a bundle is given beside the design; ``golden`` belongs to it.
 
     What is folded for, at most one of: ``target_ii`` in cycles per frame of the whole design,
@@ -101,7 +104,7 @@ class Design(StrictModel):
     clk_period_ns: Annotated[float, Field(ge=0.5, le=1000)] = 10.0
     frame_beat_bytes: Literal[1, 2, 4, 8, 16, 32, 64] = 8
     stages: tuple[TargetCycles, ...] = Field(default=(TargetCycles(),), min_length=1)
-    escalation_rate: Annotated[float, Field(ge=0, le=1)] = 0.25
+    escalation_rate: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     retention_frames: Annotated[int, Field(ge=2, le=2**15)] | Literal["auto"] = "auto"
     model: Annotated[OnnxModel | ExampleModel, Field(discriminator="kind")] | None = None
     golden: GoldenFrames = GoldenFrames()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from hwflow.dataflow import finn
 from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
 from hwflow.dataflow.folding.file import stage_name
 from hwflow.dataflow.lint import LINT_FILE, render_waivers
-from hwflow.dataflow.reach import reach
+from hwflow.dataflow.reach import Traffic, traffic
 from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, connected, generate, to_layers
 from hwflow.dataflow.stitch import RTL
 from hwflow.dataflow.surroundings import Surroundings, ports_of, retention_of
@@ -31,6 +32,8 @@ from hwflow.rtl.files import CASCADE_SOURCES
 from hwflow.rtl.registers import c_header, html_table, registers_json
 
 Model = Any
+
+log = logging.getLogger(__name__)
 
 PARTS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
 BUNDLE = "bundle"
@@ -92,6 +95,10 @@ def _build(
 ) -> Accelerator:
     fifos = None if design.fifos_file is None else load_fifos(Path(design.fifos_file))
     _copy_bundle(bundle, bundle_dir, folder / BUNDLE)
+    planned = traffic(bundle, bundle_dir, escalation_rate=design.escalation_rate)
+    if planned.rates:
+        told = ", ".join(f"{rate:.1%}" for rate in planned.rates)
+        log.info("planned for %s of the frames to escalate: %s", told, planned.source)
     stages = len(bundle.stages)
     total = stages + 2
     configs = [
@@ -111,7 +118,7 @@ def _build(
             to_layers(lower_file(folder / BUNDLE / stage.qonnx, spec), place)
             for stage, place in zip(bundle.stages, graphs, strict=True)
         ]
-        plan = _fold(design, bundle, bundle_dir, models)
+        plan = _fold(design, bundle, models, planned)
         built = []
         for index, config in enumerate(configs):
             progress(f"{config.name}: dataflow", index + 1, total)
@@ -120,7 +127,9 @@ def _build(
     text = render_folding(plan.folding)
     (folder / FOLDING_FILE).write_text(text, encoding="utf-8")
     progress("controller", total - 1, total)
-    accelerator = _compose(design, bundle, built, folder, folding=plan.folding, fifos=fifos)
+    accelerator = _compose(
+        design, bundle, built, folder, planned, folding=plan.folding, fifos=fifos
+    )
     progress("accelerator", total, total)
     return accelerator
 
@@ -129,7 +138,7 @@ def _frame_beats(design: Design, bundle: Bundle) -> int:
     return -(-bundle.frame_bytes // design.frame_beat_bytes)
 
 
-def _fold(design: Design, bundle: Bundle, bundle_dir: Path, models: Sequence[Model]) -> Plan:
+def _fold(design: Design, bundle: Bundle, models: Sequence[Model], planned: Traffic) -> Plan:
     """Fold all stages together, and set it."""
     if design.folding is not None:
         path = Path(design.folding)
@@ -137,10 +146,10 @@ def _fold(design: Design, bundle: Bundle, bundle_dir: Path, models: Sequence[Mod
     request = request_of(
         design,
         part=PARTS[design.board],
-        reach=reach(bundle, bundle_dir, escalation_rate=design.escalation_rate),
+        reach=planned.reach,
         frame_beats=_frame_beats(design, bundle),
     )
-    around = Surroundings(design, bundle, models)
+    around = Surroundings(design, bundle, models, planned)
     return solve_plan(models, request, around=around.least(), surroundings=around.now)
 
 
@@ -156,6 +165,7 @@ def _compose(
     bundle: Bundle,
     stages: Sequence[Stage],
     folder: Path,
+    planned: Traffic,
     *,
     folding: Folding,
     fifos: Fifos | None,
@@ -165,7 +175,7 @@ def _compose(
     ``fifos``: depths of a file, where the design names one.
     """
     hardware = tuple(stage.hardware for stage in stages)
-    retention = retention_of(design, hardware)
+    retention = retention_of(design, hardware, planned)
     parameters = AcceleratorParameters(
         stages=ports_of(hardware),
         classes=len(bundle.classes),

@@ -14,6 +14,7 @@ from hwflow.config.design import Design
 from hwflow.cost.resources import Resources
 from hwflow.dataflow.describe import describe
 from hwflow.dataflow.folding.file import stage_name
+from hwflow.dataflow.reach import Traffic
 from hwflow.dataflow.resources import controller_resources
 from hwflow.dataflow.streams import connect
 from hwflow.rtl.accelerator import StagePorts
@@ -33,6 +34,7 @@ class Surroundings:
     design: Design
     bundle: Bundle
     models: Sequence[Model]
+    traffic: Traffic
 
     def least(self) -> Resources:
         """Return it with buffers as small as they can be, whatever the stages' folding."""
@@ -43,7 +45,7 @@ class Surroundings:
     def now(self) -> Resources:
         """Return it for the models as they are folded now."""
         stages = self._stages()
-        return self._with(stages, retention_of(self.design, stages))
+        return self._with(stages, retention_of(self.design, stages, self.traffic))
 
     def _with(self, stages: Sequence[StageHardware], frames: Sequence[int]) -> Resources:
         return SOC + controller_resources(
@@ -76,7 +78,9 @@ def ports_of(stages: Sequence[StageHardware]) -> tuple[StagePorts, ...]:
     )
 
 
-def retention_of(design: Design, stages: Sequence[StageHardware]) -> tuple[int, ...]:
+def retention_of(
+    design: Design, stages: Sequence[StageHardware], traffic: Traffic
+) -> tuple[int, ...]:
     """Return the frames that the retention buffer of each decision holds."""
     if design.retention_frames != "auto":
         return (design.retention_frames,) * (len(stages) - 1)
@@ -85,7 +89,7 @@ def retention_of(design: Design, stages: Sequence[StageHardware]) -> tuple[int, 
             latency_cycles=stage.latency_estimate_cycles,
             ii_cycles=stage.ii_bound_cycles,
             next_ii_cycles=following.ii_bound_cycles,
-            escalation_rate=design.escalation_rate,
+            escalation_rate=rate,
         )
-        for stage, following in pairwise(stages)
+        for (stage, following), rate in zip(pairwise(stages), traffic.rates, strict=True)
     )

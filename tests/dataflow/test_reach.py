@@ -1,33 +1,70 @@
-"""Which part of the frames a stage must keep up with: Wilson's interval, or a margin."""
+"""How many frames are planned for to go on: as the design says, or the calibration."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from conftest import ROOT
 
 from hwflow.cascade.decision import run_cascade
 from hwflow.cascade.interval import wilson
 from hwflow.config.bundle import GOLDEN_FILE, load_bundle
-from hwflow.dataflow.reach import ESCALATION_MARGIN, reach
+from hwflow.config.design import Design
+from hwflow.dataflow.reach import MARGIN, UNKNOWN_RATE, Traffic, traffic
+from hwflow.dataflow.surroundings import retention_of
 
 BUNDLE = ROOT / "models" / "digits_cascade" / "bundle"
 
 
-def test_the_calibration_split_tells_the_rate():
-    bundle = load_bundle(BUNDLE)
+@pytest.fixture(scope="module")
+def bundle():
+    return load_bundle(BUNDLE)
+
+
+def test_the_calibration_split_tells_the_rate(bundle):
     with np.load(BUNDLE / GOLDEN_FILE) as golden:
         scores = [golden["validation_scores_0"], golden["validation_scores_1"]]
-    rate = float((run_cascade(scores, bundle.policy.threshold_int).exit_stage == 1).mean())
-    first, second = reach(bundle, BUNDLE, escalation_rate=0.9)
-    assert first == 1.0
-    assert rate < second < rate + 0.06
-    assert second == wilson(round(300 * rate) / 300, 300)[1]
+    seen = float((run_cascade(scores, bundle.policy.threshold_int).exit_stage == 1).mean())
+    planned = traffic(bundle, BUNDLE, escalation_rate="auto")
+    (rate,) = planned.rates
+    assert seen < rate < seen + 0.06
+    assert rate == wilson(round(300 * seen) / 300, 300)[1]
+    assert planned.reach == (1.0, rate * MARGIN)
+    assert "calibration, n = 300" in planned.source
 
 
-def test_without_a_calibration_the_expected_rate_gets_a_margin():
-    bundle = load_bundle(BUNDLE)
+def test_what_the_design_says_counts_for_folding_and_retention(bundle):
+    """Harder data than the calibration's: raising the rate changes both."""
+    planned = traffic(bundle, BUNDLE, escalation_rate=0.4)
+    assert planned.rates == (0.4,)
+    assert planned.reach == (1.0, 0.4 * MARGIN)
+    assert "design" in planned.source
+    assert traffic(bundle, BUNDLE, escalation_rate=0.9).reach == (1.0, 1.0)
+
+
+def test_retention_buffers_are_for_the_same_rate(bundle):
+    stages = tuple(
+        SimpleNamespace(latency_estimate_cycles=3000, ii_bound_cycles=cycles)
+        for cycles in (1000, 2000)
+    )
+    design = Design(schema_version=1, name="d", board="pynq-z2")
+    slots = [
+        retention_of(design, stages, traffic(bundle, BUNDLE, escalation_rate=rate))
+        for rate in (0.05, 0.4, 0.49)
+    ]
+    assert slots[0] < slots[1] < slots[2]
+
+
+def test_without_a_calibration_the_default_is_planned_for(bundle):
     bare = bundle.model_copy(
         update={"policy": bundle.policy.model_copy(update={"calibration": None})}
     )
-    assert reach(bare, BUNDLE, escalation_rate=0.2) == (1.0, 0.2 * ESCALATION_MARGIN)
-    assert reach(bare, BUNDLE, escalation_rate=0.9) == (1.0, 1.0)
+    assert traffic(bare, BUNDLE, escalation_rate="auto").rates == (UNKNOWN_RATE,)
+    assert traffic(bare, BUNDLE, escalation_rate=0.1).rates == (0.1,)
+
+
+def test_later_stages_are_reached_by_what_earlier_ones_send_on():
+    assert Traffic((0.5, 0.2), "").reach == pytest.approx((1.0, 0.5 * MARGIN, 0.1 * MARGIN))
+    assert Traffic((), "").reach == (1.0,)
