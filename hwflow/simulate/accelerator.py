@@ -118,6 +118,25 @@ def unpack_scores(beats: NDArray[np.uint8], *, bits: int, lanes: int, classes: i
     return values.reshape(-1, per_frame * lanes)[:, :classes]
 
 
+def check_settings(stages: int, *, thresholds: Sequence[int] | None, force: int | None) -> None:
+    """Refuse settings that an accelerator of so many ``stages`` does not have; None is no setting.
+
+    Raises:
+        ConfigError: not one threshold per decision, one that its register cannot hold, or no such
+            stage to leave at.
+    """
+    if thresholds is not None and len(thresholds) != stages - 1:
+        raise ConfigError(
+            f"thresholds: expected {stages - 1}, one per decision of {stages} stage(s), "
+            f"got {len(thresholds)}"
+        )
+    for k, value in enumerate(() if thresholds is None else thresholds):
+        if not 0 <= value < THRESHOLD_MODULUS:
+            raise ConfigError(f"thresholds: number {k}: expected 0 to 2^32 - 1, got {value}")
+    if force is not None and force not in range(stages):
+        raise ConfigError(f"stage: expected 0 to {stages - 1} of {stages}, got {force}")
+
+
 class AcceleratorModel(Closing):
     """The Verilated accelerator of one folder; a context manager."""
 
@@ -166,12 +185,13 @@ class AcceleratorModel(Closing):
             VerificationError: a frame never came out, came out twice, or the result stream broke
                 the handshake; names frame and cycle.
         """
-        if thresholds is not None:
-            self._check_thresholds(thresholds)
-        stages = len(self.design.stages)
-        if force is not None and force not in range(stages):
-            raise ConfigError(f"stage: expected 0 to {stages - 1} of {stages}, got {force}")
-        self._start(frames, thresholds=thresholds or (), force=force, pauses=pauses)
+        check_settings(len(self.design.stages), thresholds=thresholds, force=force)
+        self._start(
+            frames,
+            thresholds=thresholds if thresholds is not None else (),
+            force=force,
+            pauses=pauses,
+        )
         patience = patience_cycles(self.design)
         for target in range(FRAMES_PER_CALL, len(frames) + FRAMES_PER_CALL, FRAMES_PER_CALL):
             status = self.simulation.run(min(target, len(frames)), patience=patience)
@@ -209,17 +229,6 @@ class AcceleratorModel(Closing):
 
     def _finished(self, span: range) -> bool:
         return set(span) <= set(simulated_ids(self.simulation.recording(OUTPUT)).tolist())
-
-    def _check_thresholds(self, thresholds: Sequence[int]) -> None:
-        decisions = len(self.design.stages) - 1
-        if len(thresholds) != decisions:
-            raise ConfigError(
-                f"thresholds: expected {decisions}, one per decision of {decisions + 1} stage(s), "
-                f"got {len(thresholds)}"
-            )
-        for k, value in enumerate(thresholds):
-            if not 0 <= value < THRESHOLD_MODULUS:
-                raise ConfigError(f"thresholds: number {k}: expected 0 to 2^32 - 1, got {value}")
 
     def _start(
         self,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hwflow.errors import ConfigError
 from hwflow.simulate.accelerator import (
     AcceleratorModel,
+    check_settings,
     load_accelerator,
     simulated_ids,
     to_beats,
@@ -69,6 +70,29 @@ def test_sample_ids_beyond_16_bits_give_the_frames_index():
     words = (order % 65536).astype("<u8")
     recording = Recording(words.view(np.uint8).reshape(-1, 8), np.arange(count, dtype=np.uint64))
     np.testing.assert_array_equal(simulated_ids(recording), order)
+
+
+@pytest.mark.parametrize(
+    ("stages", "thresholds", "force", "words"),
+    [
+        (3, [5], None, r"thresholds: expected 2, one per decision of 3 stage\(s\), got 1"),
+        (2, [], None, "thresholds: expected 1.*got 0"),
+        (1, [1, 2, 3], None, "thresholds: expected 0.*got 3"),
+        (2, [2**32], None, "number 0: expected 0 to 2.*got 4294967296"),
+        (3, [1, -1], None, "number 1: expected 0 to 2.*got -1"),
+        (2, [1], 2, "stage: expected 0 to 1 of 2, got 2"),
+        (2, None, -1, "stage: expected 0 to 1 of 2, got -1"),
+    ],
+)
+def test_settings_that_an_accelerator_does_not_have_are_refused(stages, thresholds, force, words):
+    with pytest.raises(ConfigError, match=words):
+        check_settings(stages, thresholds=thresholds, force=force)
+
+
+def test_settings_at_the_ends_of_their_ranges_are_taken():
+    check_settings(1, thresholds=(), force=0)
+    check_settings(3, thresholds=np.array([0, 2**32 - 1]), force=2)
+    check_settings(2, thresholds=None, force=None)
 
 
 def test_a_folder_without_an_accelerator_is_named(tmp_path):
