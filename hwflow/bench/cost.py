@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hwflow.bench.cost_holdout import CONTROLLER, Holdout, Part, worst
+from hwflow.bench.cost_fit import fit_all, save_fits
+from hwflow.bench.cost_holdout import (
+    CONTROLLER,
+    SEEN,
+    WORTH_LUTS,
+    Holdout,
+    Part,
+    whole,
+    worst,
+    worst_node,
+)
 from hwflow.bench.cost_runs import make_runs
 from hwflow.bench.figures import Figure, figure
-from hwflow.cost.fit import fit_all, save_fits
 from hwflow.cost.model import COEFFICIENTS_FILE, Fit, fits
 from hwflow.cost.runs import RUNS_FILE, load_runs, tool_of
 from hwflow.log import Progress, silent
@@ -47,7 +56,8 @@ def fit_figures(found: Mapping[str, Fit]) -> tuple[Figure, ...]:
             fit.lut_error[0],
             "ratio",
             provenance="synthesised",
-            note=f"root mean square of {fit.runs} runs; worst {fit.lut_error[1]:.3f}; "
+            note=f"root mean square of {fit.runs} runs, {fit.terms} terms; "
+            f"worst {fit.lut_error[1]:.3f}; "
             f"flip-flops {fit.ff_error[0]:.3f}, worst {fit.ff_error[1]:.3f}",
         )
         for kind, fit in found.items()
@@ -55,36 +65,62 @@ def fit_figures(found: Mapping[str, Fit]) -> tuple[Figure, ...]:
 
 
 def holdout_figures(holdouts: Sequence[Holdout]) -> tuple[Figure, ...]:
-    """Return the error of each stage of the designs, which are not in the fit, and the worst."""
-    figures = [
-        _error_figure(f"{one.design} {part.name}", resource, part.error[resource], one.tool, part)
-        for one in holdouts
-        for part in one.parts
-        if part.name != CONTROLLER
-        for resource in GOALS
-        if resource in part.error
-    ]
-    figures += [
+    """Return the errors of designs that are not in the fit.
+
+    Of each whole accelerator, of each controller, and the worst: of all accelerators, of those that
+    nobody had seen while models were changed, and of all nodes.
+    """
+    figures = [found for one in holdouts for found in _design_figures(one)]
+    unseen = [one for one in holdouts if one.design not in SEEN]
+    figures += _worst_figures("worst accelerator", holdouts)
+    figures += _worst_figures("worst accelerator not seen while modelling", unseen)
+    off = worst_node(holdouts)
+    if off is not None:
+        node, error = off
+        figures.append(
+            figure(
+                f"worst node of {WORTH_LUTS} LUT or more, LUT estimated against synthesised",
+                round(abs(error), 4),
+                "ratio",
+                provenance="estimated",
+                note=f"{node.name}: {node.estimated.lut:,.0f} to {node.synthesised.lut:,.0f}",
+            )
+        )
+    return tuple(figures)
+
+
+def _design_figures(one: Holdout) -> Iterator[Figure]:
+    accelerator = whole(one)
+    for resource in GOALS:
+        if resource in accelerator.error:
+            yield _error_figure(one.design, resource, one.tool, accelerator)
+    for part in one.parts:
+        if part.name == CONTROLLER and "lut" in part.error:
+            yield _error_figure(f"{one.design} {CONTROLLER}", "lut", one.tool, part)
+
+
+def _worst_figures(name: str, holdouts: Sequence[Holdout]) -> list[Figure]:
+    told = ", ".join(one.design for one in holdouts)
+    return [
         figure(
-            f"worst stage, {NAMES[resource]} estimated against synthesised",
+            f"{name}, {NAMES[resource]} estimated against synthesised",
             error,
             "ratio",
             provenance="estimated",
             goal=("≤", GOALS[resource]) if resource in GOALS else None,
-            note=f"{len(holdouts)} designs that are not in the fit",
+            note=f"{len(holdouts)} designs that are not in the fit: {told}",
         )
-        for resource, error in worst(holdouts).items()
+        for resource, error in worst(whole(one) for one in holdouts).items()
     ]
-    return tuple(figures)
 
 
-def _error_figure(name: str, resource: str, error: float, tool: str, part: Part) -> Figure:
+def _error_figure(name: str, resource: str, tool: str, part: Part) -> Figure:
     estimated, synthesised = (
         getattr(amounts, resource) for amounts in (part.estimated, part.synthesised)
     )
     return figure(
         f"{name}, {NAMES[resource]} estimated against synthesised",
-        abs(error),
+        abs(part.error[resource]),
         "ratio",
         provenance="estimated",
         goal=("≤", GOALS[resource]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,19 @@ MOST_FIFO_BITS = 32_000
 # Bytes of a frame and of its beats, as the example designs have them.
 FRAMES = (64, 784, 1024, 3072, 640)
 BEATS = (4, 8, 8, 16)
+IN_BYTES = (1, 1, 2, 3, 4, 8, 12, 16, 28, 49)
+SCORE_LANES = (1, 1, 2, 5, 10)
+CLASSES = (2, 10, 10, 12, 100)
 
 
-def draw_fifos(count: int, seed: int) -> tuple[Fifo, ...]:
-    """Return ``count`` FIFOs of different depths and widths."""
+def draw_fifos(memory: FifoMemory, count: int, seed: int) -> tuple[Fifo, ...]:
+    """Return ``count`` FIFOs of different depths and widths whose words lie in ``memory``."""
     random = np.random.default_rng([seed, *b"fifo"])
     fifos: dict[Fifo, None] = {}
     while len(fifos) < count:
         fifo = Fifo(int(random.choice(FIFO_DEPTHS)), int(random.choice(FIFO_BITS)))
-        if fifo.depth * fifo.bits <= MOST_FIFO_BITS:
+        small = fifo.depth * fifo.bits <= MOST_FIFO_BITS
+        if small and fifo_memory(fifo.depth, fifo.bits) is memory:
             fifos[fifo] = None
     return tuple(fifos)
 
@@ -60,26 +65,28 @@ endmodule
 
 
 def draw_controllers(count: int, seed: int) -> tuple[AcceleratorParameters, ...]:
-    """Return ``count`` cascades of one to three stages."""
+    """Return ``count`` cascades of one to three stages; a half has one, as most designs have."""
     random = np.random.default_rng([seed, *b"controller"])
     return tuple(_draw(random) for _ in range(count))
 
 
 def _draw(random: np.random.Generator) -> AcceleratorParameters:
-    count = int(random.choice([1, 2, 2, 2, 3]))
+    count = int(random.choice([1, 1, 1, 2, 2, 3]))
     frame_bytes = int(random.choice(FRAMES))
-    divisors = [size for size in (1, 2, 3, 4, 8, 12, 16, 28, 49) if frame_bytes % size == 0]
+    divisors = [size for size in IN_BYTES if frame_bytes % size == 0]
+    classes = int(random.choice(CLASSES))
+    lanes = [size for size in SCORE_LANES if size <= classes]
     return AcceleratorParameters(
         stages=tuple(
             StagePorts(
                 top=f"stage{k}",
                 in_bytes=int(random.choice(divisors)),
                 score_bits=int(random.integers(6, 20)),
-                score_lanes=int(random.choice([1, 1, 2, 5, 10])),
+                score_lanes=int(random.choice(lanes)),
             )
             for k in range(count)
         ),
-        classes=10,
+        classes=classes,
         frame_bytes=frame_bytes,
         frame_beat_bytes=int(random.choice(BEATS)),
         retention_frames=tuple(int(random.choice([2, 4, 6, 8, 16])) for _ in range(count - 1)),
@@ -87,11 +94,18 @@ def _draw(random: np.random.Generator) -> AcceleratorParameters:
     )
 
 
-def write_controller(parameters: AcceleratorParameters, folder: Path) -> list[str]:
-    """Write the controller with empty stages into ``folder``; return its sources."""
+def stubs_of(parameters: AcceleratorParameters) -> dict[str, str]:
+    """Return empty stages by name, as Verilog."""
+    return {ports.top: stage_stub(_hardware(ports)) for ports in parameters.stages}
+
+
+def write_controller(
+    parameters: AcceleratorParameters, stubs: Mapping[str, str], folder: Path
+) -> list[str]:
+    """Write the controller and the ``stubs`` of its stages into ``folder``; return its sources."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in CASCADE_SOURCES}
     texts |= render(parameters)
-    texts[STUBS] = "".join(stage_stub(_hardware(ports)) for ports in parameters.stages)
+    texts[STUBS] = "".join(stubs.values())
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return list(texts)

@@ -9,7 +9,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from hwflow.bench.cost_modules import (
     controller_of,
     draw_controllers,
     draw_fifos,
+    stubs_of,
     write_controller,
     write_fifo,
 )
-from hwflow.bench.cost_samples import Sample, draw, model_of
+from hwflow.bench.cost_samples import Sample, draw
 from hwflow.cost.block import Block
+from hwflow.cost.fifo import FifoMemory
 from hwflow.cost.resources import Resources
 from hwflow.cost.runs import Run, load_runs, save_runs
 from hwflow.cost.streams import Fifo
-from hwflow.dataflow.blocks import block_of
 from hwflow.dataflow.finn import Finn, session
-from hwflow.dataflow.stitch import stitch
+from hwflow.dataflow.single import single_node, write_single
 from hwflow.log import Progress, silent
 from hwflow.rtl.accelerator import TOP as CONTROLLER
 from hwflow.rtl.accelerator import AcceleratorParameters
@@ -40,23 +41,33 @@ from hwflow.synth.yosys import Yosys
 PART, CLK_PERIOD_NS = "xc7z020clg400-1", 10.0
 SEED = 10
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-TOP, STAGE = "node", "stage"
-# Samples of each kind: more where there are more terms.
+TOP = "node"
+FIFO = "fifo_"  # kinds of FIFOs: this and where the words lie
+# Samples of each kind: at least twice as many as its fit has terms.
 COUNTS = {
+    "controller": 24,
     "matrix_lut": 24,
     "matrix_deep": 8,
+    "matrix_banks": 4,
     "matrix_dsp": 8,
-    "matrix_finn": 12,
-    "window": 32,
+    "matrix_finn": 18,
+    "window": 21,
+    "window_parallel": 12,
     "thresholds": 16,
     "requant": 16,
+    "requant_clipped": 8,
     "pad": 10,
-    "pool": 16,
-    "join": 10,
-    "fork": 5,
-    "converter": 16,
-    "fifo": 12,
-    "controller": 24,
+    "pool_max": 10,
+    "pool_sum": 8,
+    "join": 12,
+    "join_scaled": 8,
+    "fork": 8,
+    "converter_narrow": 10,
+    "converter_widen": 8,
+    "converter_gear": 8,
+    "fifo_registers": 6,
+    "fifo_distributed": 8,
+    "fifo_block": 6,
 }
 
 
@@ -69,7 +80,8 @@ def make_runs(
 ) -> tuple[Run, ...]:
     """Synthesise the samples of ``kinds`` and write their runs to ``path``; return all runs.
 
-    Runs of other kinds in ``path`` stay; so do those whose RTL is still the same.
+    Runs of other kinds in ``path`` stay, unless nothing is drawn as that any more; so do those
+    whose RTL is still the same.
 
     Raises:
         ToolNotFoundError: yosys or finn-plus is missing.
@@ -77,7 +89,7 @@ def make_runs(
     """
     counts = COUNTS if counts is None else counts
     known = {run.rtl: run for run in load_runs(path)} if path.is_file() else {}
-    kept = [run for run in known.values() if run.sample not in kinds]
+    kept = {r.rtl: r for r in known.values() if r.sample in COUNTS and r.sample not in kinds}
     tool = f"yosys {Yosys.version()}, {SYNTHESIS}"
     total = sum(counts[kind] for kind in kinds)
     with tempfile.TemporaryDirectory(prefix="hwflow-cost-") as name:
@@ -87,18 +99,15 @@ def make_runs(
                 progress(f"{kind} {done + 1}", done, total)
                 folder = work / f"{TOP}{done}"
                 folder.mkdir()
-                written = _write(subject, folder, finn)
-                kept.append(_run(kind, written, folder, known))
-                save_runs(path, [*kept, *_rest(known, kept)], tool=tool)
-    save_runs(path, kept, tool=tool)
+                run = _run(kind, _write(subject, folder, finn), folder, known)
+                # Two draws may be the same hardware: one run.
+                kept.setdefault(run.rtl, run)
+                # Those not yet drawn again too: an interrupted series loses none.
+                save_runs(path, tuple((known | kept).values()), tool=tool)
+    runs = tuple(sorted(kept.values(), key=lambda run: list(COUNTS).index(run.sample)))
+    save_runs(path, runs, tool=tool)
     progress("done", total, total)
-    return tuple(kept)
-
-
-def _rest(known: Mapping[str, Run], kept: Sequence[Run]) -> list[Run]:
-    """Return the runs not yet drawn again, so that an interrupted series loses none."""
-    have = {run.rtl for run in kept}
-    return [run for rtl, run in known.items() if rtl not in have]
+    return runs
 
 
 Subject = Sample | Fifo | AcceleratorParameters
@@ -108,8 +117,8 @@ def _subjects(kinds: Sequence[str], counts: Mapping[str, int]) -> Iterator[tuple
     """Yield kind and subject of every run."""
     for kind in kinds:
         drawn: Sequence[Subject]
-        if kind == "fifo":
-            drawn = draw_fifos(counts[kind], SEED)
+        if kind.startswith(FIFO):
+            drawn = draw_fifos(FifoMemory(kind.removeprefix(FIFO)), counts[kind], SEED)
         elif kind == "controller":
             drawn = draw_controllers(counts[kind], SEED)
         else:
@@ -120,12 +129,13 @@ def _subjects(kinds: Sequence[str], counts: Mapping[str, int]) -> Iterator[tuple
 
 @dataclass(frozen=True)
 class _Written:
-    """A subject as RTL: module ``top``, made of ``sources``."""
+    """A subject as RTL: module ``top`` of ``sources``, where ``stubs`` stand for modules."""
 
     op: str
     top: str
     sources: Sequence[str]
     block: Block
+    stubs: Mapping[str, str] = field(default_factory=dict)
 
 
 def _write(subject: Subject, folder: Path, finn: Finn) -> _Written:
@@ -133,16 +143,12 @@ def _write(subject: Subject, folder: Path, finn: Finn) -> _Written:
     if isinstance(subject, Fifo):
         return _Written("hwf_fifo", TOP, write_fifo(subject, TOP, folder), subject)
     if isinstance(subject, AcceleratorParameters):
-        sources = write_controller(subject, folder)
-        return _Written("controller", CONTROLLER, sources, controller_of(subject))
-    from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
-    from qonnx.custom_op.registry import getCustomOp
-
-    model, _ = PrepareIP(PART, CLK_PERIOD_NS).apply(model_of(subject, TOP))
-    sources = [
-        source for source in stitch(model, STAGE, folder, finn.rtllib) if Path(source).stem != STAGE
-    ]
-    return _Written(subject.op, TOP, sources, block_of(getCustomOp(model.graph.node[0])))
+        stubs = stubs_of(subject)
+        sources = write_controller(subject, stubs, folder)
+        return _Written("controller", CONTROLLER, sources, controller_of(subject), stubs)
+    model = single_node(subject.op, subject.attributes, subject.constants, name=TOP)
+    sources, block = write_single(model, folder, finn, part=PART, clock_period_ns=CLK_PERIOD_NS)
+    return _Written(subject.op, TOP, sources, block)
 
 
 def _run(kind: str, written: _Written, folder: Path, known: Mapping[str, Run]) -> Run:
@@ -162,7 +168,9 @@ def _synthesise(written: _Written, folder: Path) -> Resources:
     found = Resources()
     for module in (written.top, written.top + MEMORY_SUFFIX):
         if module in sources:
-            used = synthesise(Part(module), sources, yosys=Yosys(), log_dir=folder)
+            used = synthesise(
+                Part(module), sources, yosys=Yosys(), log_dir=folder, stubs=written.stubs
+            )
             found += Resources(used.lut, used.lutram, used.ff, used.dsp, used.bram36)
     return found
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.cost.memory import rom_in_block
+from hwflow.cost.memory import rom_in_block, rom_ramb18_pieces
+from hwflow.cost.streams import Converter
 
 IntArray = NDArray[np.int64]
 Random = np.random.Generator
 
-FINN = "finn.custom_op.fpgadataflow.rtl"
 # Bounds of one sample: bit products a clock, and bits of stream or ROM.
 MOST_PRODUCTS, MOST_STREAM_BITS, MOST_ROM_BITS = 768, 256, 1 << 17
 
@@ -34,11 +34,12 @@ class Sample:
 
 def draw(kind: str, count: int, seed: int) -> tuple[Sample, ...]:
     """Return ``count`` samples of ``kind``, one of ``KINDS``, all different."""
-    random = np.random.default_rng([seed, *kind.encode()])
+    drawn = KINDS[kind]
+    random = np.random.default_rng([seed, *(drawn.family or kind).encode()])
     samples: dict[str, Sample] = {}
     while len(samples) < count:
-        sample = KINDS[kind](random)
-        if sample is not None:
+        sample = drawn.draw(random)
+        if sample is not None and drawn.wanted(sample.attributes):
             samples.setdefault(f"{sample.op} {sample.attributes}", sample)
     return tuple(samples.values())
 
@@ -82,6 +83,21 @@ def _deep_rom(random: Random) -> Sample | None:
     pe, simd = _pick(random, (1, 1, 2, 4)), _pick(random, (1, 2, 4, 8))
     rows, columns = _pick(random, (10, 16, 32, 64, 128)), _pick(random, (8, 9, 16, 32, 64))
     if pe * simd * rows * columns < 512 or rom_in_block(rows * columns, pe * simd):
+        return None
+    return _xnor_unit(random, pe, simd, rows, columns)
+
+
+def _banks_of_block_ram(random: Random) -> Sample | None:
+    """A unit whose weights lie in several blocks of RAM, one behind the other."""
+    pe, simd = _pick(random, (1, 2, 4)), _pick(random, (8, 16, 32))
+    rows, columns = _pick(random, (16, 32, 64, 128)), _pick(random, (9, 18, 36, 72))
+    depth, width = rows * columns, pe * simd
+    most = 2 * MOST_ROM_BITS
+    if (
+        depth * width > most
+        or not rom_in_block(depth, width)
+        or rom_ramb18_pieces(depth, width) < 3
+    ):
         return None
     return _xnor_unit(random, pe, simd, rows, columns)
 
@@ -268,13 +284,25 @@ def _thresholds(random: Random) -> Sample | None:
 
 
 def _requant(random: Random) -> Sample | None:
+    return _requantiser(random, 0)
+
+
+def _requant_clipped(random: Random) -> Sample | None:
+    """As a network has it whose outliers are clipped: results beyond the output's type."""
+    return _requantiser(random, _pick(random, (2, 4, 6, 8, 10)))
+
+
+def _requantiser(random: Random, beyond_bits: int) -> Sample | None:
+    """Return a unit whose result, before it is clipped, is ``beyond_bits`` longer than needed."""
     lanes = _pick(random, (1, 1, 2, 4, 8, 16))
     folds = _pick(random, (1, 2, 4, 8, 16, 32, 64))
     in_bits = _pick(random, (8, 12, 14, 16, 18, 20))
     multiplier_bits = _pick(random, (4, 8, 10, 16, 24))
     out_bits = _pick(random, (4, 8, 8))
     channels = lanes * folds
-    shift = multiplier_bits + in_bits - out_bits
+    shift = multiplier_bits + in_bits - out_bits - beyond_bits
+    if shift < 1:
+        return None
     high = 2 ** (multiplier_bits - 1) - 1
     multipliers = random.integers(high // 2, high, size=channels, endpoint=True)
     reach = 2 ** (shift + out_bits - 1)
@@ -398,60 +426,41 @@ def _converter(random: Random) -> Sample | None:
     )
 
 
-Drawer = Callable[[Random], Sample | None]
-KINDS: dict[str, Drawer] = {
-    "matrix_lut": _matrix_lut,
-    "matrix_deep": _deep_rom,
-    "matrix_dsp": _matrix_dsp,
-    "matrix_finn": _matrix_finn,
-    "window": _window,
-    "thresholds": _thresholds,
-    "requant": _requant,
-    "pad": _pad,
-    "pool": _pool,
-    "join": _join,
-    "fork": _fork,
-    "converter": _converter,
+@dataclass(frozen=True)
+class _Kind:
+    """``draw``: returns a sample, or None for one that is illegal or too large to synthesise.
+
+    ``family``: kinds of one family are drawn alike; each takes those that it has ``wanted``, so
+    that what is priced apart has enough samples each.
+    """
+
+    draw: Callable[[Random], Sample | None]
+    family: str | None = None
+    wanted: Callable[[Mapping[str, Any]], bool] = lambda _: True
+
+
+def _converts(mode: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda node: Converter(node["inWidth"], node["outWidth"]).mode == mode
+
+
+KINDS: dict[str, _Kind] = {
+    "matrix_lut": _Kind(_matrix_lut),
+    "matrix_deep": _Kind(_deep_rom),
+    "matrix_banks": _Kind(_banks_of_block_ram),
+    "matrix_dsp": _Kind(_matrix_dsp),
+    "matrix_finn": _Kind(_matrix_finn),
+    "window": _Kind(_window, "window", lambda node: not node["parallel_window"]),
+    "window_parallel": _Kind(_window, "window", lambda node: bool(node["parallel_window"])),
+    "thresholds": _Kind(_thresholds),
+    "requant": _Kind(_requant),
+    "requant_clipped": _Kind(_requant_clipped),
+    "pad": _Kind(_pad),
+    "pool_max": _Kind(_pool, "pool", lambda node: node["Operation"] == "max"),
+    "pool_sum": _Kind(_pool, "pool", lambda node: node["Operation"] == "sum"),
+    "join": _Kind(_join, "join", lambda node: 3 not in node["Factors"]),
+    "join_scaled": _Kind(_join, "join", lambda node: 3 in node["Factors"]),
+    "fork": _Kind(_fork),
+    "converter_narrow": _Kind(_converter, "converter", _converts("narrow")),
+    "converter_widen": _Kind(_converter, "converter", _converts("widen")),
+    "converter_gear": _Kind(_converter, "converter", _converts("gear")),
 }
-
-
-def model_of(sample: Sample, name: str) -> Any:
-    """Return a qonnx model of the one node, called ``name``; within ``finn.session``."""
-    from onnx import helper
-    from qonnx.core.datatype import DataType
-    from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.custom_op.registry import getCustomOp
-
-    streams = ["x0", "x1"] if sample.op == "HwfAdd_rtl" else ["x0"]
-    constants = [f"c{k}" for k in range(len(sample.constants))]
-    outputs = [f"y{k}" for k in range(int(sample.attributes.get("NumOutputs", 1)))]
-    node = helper.make_node(
-        sample.op,
-        [*streams, *constants],
-        outputs,
-        name=name,
-        domain=FINN,
-        backend="fpgadataflow",
-        **sample.attributes,
-    )
-    operator = getCustomOp(node)
-
-    def info(names: Sequence[str], shape: Callable[[int], Sequence[int]]) -> list[Any]:
-        shapes = ([int(size) for size in shape(port)] for port in range(len(names)))
-        return [helper.make_tensor_value_info(n, 1, s) for n, s in zip(names, shapes, strict=True)]
-
-    graph = helper.make_graph(
-        [node],
-        name,
-        info(streams, operator.get_normal_input_shape),
-        info(outputs, operator.get_normal_output_shape),
-    )
-    model = ModelWrapper(helper.make_model(graph))
-    for constant, (values, datatype) in zip(constants, sample.constants, strict=True):
-        model.set_initializer(constant, values.astype(np.float32))
-        model.set_tensor_datatype(constant, DataType[datatype])
-    for port, stream in enumerate(streams):
-        model.set_tensor_datatype(stream, operator.get_input_datatype(port))
-    for port, stream in enumerate(outputs):
-        model.set_tensor_datatype(stream, operator.get_output_datatype(port))
-    return model

@@ -52,15 +52,26 @@ class Controller:
             for memory in (*retained, *tickets)
             if fifo_memory(*memory) is FifoMemory.DISTRIBUTED
         )
+        decisions = len(self.retention_frames)
         terms = {
             "one": 1.0,
-            "decisions": float(len(self.retention_frames)),
-            "threshold_bits": float(margin_bits * len(self.retention_frames)),
-            "gearbox_bits": float(sum(map(self._gearbox_bits, self.stages))),
-            "shifted_bits": float(sum(map(self._shifted_bits, self.stages))),
-            "score_bits": float(sum(s.score_bits * s.score_lanes for s in self.stages)),
+            "decisions": float(decisions),
+            "threshold_bits": float(margin_bits * decisions),
+            "retained_bits": float(beat_bits * decisions),
+            "beat_bits": float(beat_bits),
+            "running_bits": float(sum(s.score_bits + 1 for s in self.stages)),
         }
-        return Parts(Resources(lut=lutram, lutram=lutram, bram36=blocks / 2), terms, terms)
+        lut = terms | {
+            "placed_bits": float(sum(map(self._placed_bits, self.stages))),
+            "remaining_bits": float(sum(8 * self._gearbox(s)[1] for s in self.stages)),
+            "compared_bits": float(
+                sum((s.score_bits + 1) * (s.score_lanes - 1) for s in self.stages)
+            ),
+        }
+        ff = terms | {
+            "held_bits": float(sum(8 * (s.in_bytes + self._gearbox(s)[1]) for s in self.stages)),
+        }
+        return Parts(Resources(lut=lutram, lutram=lutram, bram36=blocks / 2), lut, ff)
 
     def _tickets(self, threshold_bits: int) -> Iterator[tuple[int, int]]:
         """Yield depth and width of the queues of `hwf_level` and `hwf_retain`."""
@@ -73,10 +84,11 @@ class Controller:
             yield frames, slot + user
         yield TICKETS_OF_LAST_STAGE, user
 
-    def _gearbox_bits(self, stage: StageSide) -> int:
-        return 8 * (stage.in_bytes + self.frame_beat_bytes - 1)
+    def _gearbox(self, stage: StageSide) -> tuple[int, int]:
+        """Return of `hwf_gearbox` the places of a beat, and the most bytes that a pop leaves."""
+        unit = gcd(stage.in_bytes, self.frame_beat_bytes)
+        return stage.in_bytes // unit, self.frame_beat_bytes - unit
 
-    def _shifted_bits(self, stage: StageSide) -> int:
-        """Bits into which each place of a beat may fall."""
-        places = stage.in_bytes // gcd(stage.in_bytes, self.frame_beat_bytes)
-        return 8 * self.frame_beat_bytes * (places - 1)
+    def _placed_bits(self, stage: StageSide) -> int:
+        """Bits into which each place of a beat may fall, but the first."""
+        return 8 * self.frame_beat_bytes * (self._gearbox(stage)[0] - 1)

@@ -20,12 +20,10 @@ REGISTER_BITS = 8
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """``hwf_mvau``, ``hwf_xnor_mvau`` or (depthwise) ``hwf_vvau``.
+class FoldedMatrix:
+    """``rows`` × ``columns``, of which ``pe`` × ``simd`` are computed a clock.
 
-    ``rows`` × ``columns`` is the matrix, ``pe`` × ``simd`` of it are computed a clock. ±1 weights
-    and activations have one bit. ``thresholded``: the output is one bit a row.
-    ``constant_init``: all accumulators start from the same value.
+    ±1 weights and activations have one bit.
     """
 
     rows: int
@@ -35,6 +33,41 @@ class Matrix:
     weight_bits: int
     act_bits: int
     acc_bits: int
+
+    @property
+    def column_folds(self) -> int:
+        """Beats of a vector."""
+        return self.columns // self.simd
+
+    @property
+    def row_folds(self) -> int:
+        """How often each vector is read."""
+        return self.rows // self.pe
+
+    @property
+    def folds(self) -> int:
+        """Words of the weight memory."""
+        return self.column_folds * self.row_folds
+
+    @property
+    def replayed_bits(self) -> int:
+        """Width of the memory from which a vector is read again; 0 if none is."""
+        return self.simd * self.act_bits if self.row_folds > 1 else 0
+
+    @property
+    def counter_bits(self) -> int:
+        """Bits of the fold counters."""
+        return bits_for(self.folds) + bits_for(self.column_folds) + bits_for(self.row_folds)
+
+
+@dataclass(frozen=True)
+class Matrix(FoldedMatrix):
+    """``hwf_mvau``, ``hwf_xnor_mvau`` or (depthwise) ``hwf_vvau``.
+
+    ``thresholded``: the output is one bit a row. ``constant_init``: all accumulators start from the
+    same value.
+    """
+
     unit: Literal["lut", "dsp"] = "lut"
     depthwise: bool = False
     thresholded: bool = False
@@ -44,9 +77,9 @@ class Matrix:
     kind = "matrix"
 
     @property
-    def folds(self) -> int:
-        """Words of the weight memory."""
-        return (self.columns // self.simd) * (self.rows // self.pe)
+    def replayed_bits(self) -> int:
+        """As of every matrix; each row of a depthwise one has columns of its own."""
+        return 0 if self.depthwise else super().replayed_bits
 
     @property
     def product_bits(self) -> int:
@@ -70,90 +103,81 @@ class Matrix:
 
     def parts(self) -> Parts:
         """Return what the unit is made of."""
-        column_folds, row_folds = self.columns // self.simd, self.rows // self.pe
-        replayed = self.simd * self.act_bits if row_folds > 1 and not self.depthwise else 0
-        beat = self.simd * self.act_bits * (self.pe if self.depthwise else 1)
-        weights = Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
-        starts = Rom(
-            1 if self.constant_init else row_folds, self.pe * self.acc_bits, self.ram_style
+        around, dots = self._around(), self._dots()
+        return Parts(
+            around.exact + dots.exact, {**around.lut, **dots.lut}, {**around.ff, **dots.ff}
         )
-        held = column_folds * replayed
-        in_registers = column_folds == 1 or held <= REGISTER_BITS
-        replay = 0 if in_registers else distributed_ram_luts(column_folds, replayed)
-        accumulated = self.pe * self.acc_bits * (column_folds > 1)
-        out = self.pe * (1 if self.thresholded else self.acc_bits)
-        counters = bits_for(self.folds) + bits_for(column_folds) + bits_for(row_folds)
-        lut = {
-            "start_rom": starts.luts,
-            "replay_bits": float(replayed),
-            "start_bits": float(self.pe * self.acc_bits),
-            "accumulated_bits": float(accumulated),
-            "counter_bits": float(counters),
+
+    def _around(self) -> Parts:
+        """Return memories, accumulators and control."""
+        accumulators = self.pe * self.acc_bits
+        weights = Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
+        starts = Rom(1 if self.constant_init else self.row_folds, accumulators, self.ram_style)
+        held = self.column_folds * self.replayed_bits
+        in_registers = self.column_folds == 1 or held <= REGISTER_BITS
+        memory = 0 if in_registers else distributed_ram_luts(self.column_folds, self.replayed_bits)
+        # The flag "last fold" comes from a register and is delayed beside the sums.
+        memory += self.column_folds > 1 and 1 + self.latency >= SHIFT_REGISTER
+        both = {
+            "accumulated_bits": float(accumulators * (self.column_folds > 1)),
+            "counter_bits": float(self.counter_bits),
             "one": 1.0,
         }
-        ff = {
+        lut = both | {
+            "start_rom": starts.luts,
+            "block_multiplexers": weights.multiplexer_luts + starts.multiplexer_luts,
+            "replay_bits": float(self.replayed_bits),
+            "start_bits": float(accumulators),
+        }
+        beat = self.simd * self.act_bits * (self.pe if self.depthwise else 1)
+        ff = both | {
             "weight_register": weights.register_bits,
             "beat_bits": float(beat + held * in_registers),
-            "accumulated_bits": float(accumulated),
-            "out_bits": float(out),
-            "counter_bits": float(counters),
-            "one": 1.0,
+            "out_bits": float(self.pe if self.thresholded else accumulators),
         }
-        # The flag "last fold" comes from a register and is delayed beside the sums.
-        memory = replay + (column_folds > 1 and 1 + self.latency >= SHIFT_REGISTER)
         exact = Resources(
             lut=memory + weights.luts,
             lutram=memory,
-            dsp=self.dsps,
             bram36=(weights.ramb18 + starts.ramb18) / 2,
         )
+        return Parts(exact, lut, ff)
+
+    def _dots(self) -> Parts:
+        """Return products and their sums, of all rows at once."""
         if self.unit == "dsp":
             tree = float(self.pe * adder_tree_bits(self.simd, self.product_bits))
             small = 0 if self.dsps else self.pe * self.simd * self.weight_bits * self.act_bits
             terms = {"dsp_adder_bits": tree, "small_products": float(small)}
-            return Parts(exact, lut | terms, ff | terms)
+            return Parts(Resources(dsp=self.dsps), terms, terms)
         size = dot_size(self.simd, self.weight_bits, self.act_bits)
-        lut |= {
+        shifted = float(self.pe * size.shift_registers)
+        lut = {
             "group_luts": float(self.pe * size.group_luts),
             "adder_luts": float(self.pe * size.adder_luts),
         }
-        ff |= {"tree_registers": float(self.pe * size.registers)}
-        shifted = float(self.pe * size.shift_registers)
-        return Parts(exact + Resources(lut=shifted, lutram=shifted), lut, ff)
+        ff = {"tree_registers": float(self.pe * size.registers)}
+        return Parts(Resources(lut=shifted, lutram=shifted), lut, ff)
 
 
 @dataclass(frozen=True)
-class FinnMatrix:
+class FinnMatrix(FoldedMatrix):
     """FINN's ``MVAU_rtl`` on DSP48E1, with its weight memory.
 
     ``weight_bits``: in which the weights leave −2^(b−1) unused.
     """
 
-    rows: int
-    columns: int
-    pe: int
-    simd: int
-    weight_bits: int
-    act_bits: int
-    acc_bits: int
-
-    @property
-    def kind(self) -> str:
-        """One fit."""
-        return "matrix_finn"
+    kind = "matrix_finn"
 
     def parts(self) -> Parts:
         """Return what the unit and its memory stream are made of."""
-        column_folds, row_folds = self.columns // self.simd, self.rows // self.pe
-        folds = column_folds * row_folds
         lane = self.weight_bits + self.act_bits - 1
         packed = 1 + (DSP_PORT_BITS - self.weight_bits) // lane
         pipes = -(-self.pe // packed)
         width = self.pe * self.simd * self.weight_bits
-        replayed = self.simd * self.act_bits if row_folds > 1 else 0
-        weights = Rom(folds, width)
-        memory = distributed_ram_luts(column_folds, replayed) if column_folds > 1 else 0
-        memory += 0 if weights.in_block else shared_ram_luts(folds, width)
+        weights = Rom(self.folds, width)
+        memory = 0 if weights.in_block else shared_ram_luts(self.folds, width)
+        if self.column_folds > 1:
+            memory += distributed_ram_luts(self.column_folds, self.replayed_bits)
         out = float(self.pe * self.acc_bits)
         # mvu_vvu_axi.sv: results that the pipeline still holds when the reader stops.
         queued = 5 + (self.simd - 1).bit_length() + (self.simd == 1)
@@ -163,9 +187,9 @@ class FinnMatrix:
             "adder_bits": float(self.pe * adder_tree_bits(self.simd, lane)),
             "out_bits": out,
             "queued_bits": out * queued,
-            "replay_bits": float(replayed),
+            "replay_bits": float(self.replayed_bits),
             "weight_bits": float(width),
-            "counter_bits": float(bits_for(folds) + bits_for(column_folds) + bits_for(row_folds)),
+            "counter_bits": float(self.counter_bits),
             "one": 1.0,
         }
         exact = Resources(

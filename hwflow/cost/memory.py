@@ -27,7 +27,18 @@ def rom_ramb18(depth: int, width: int) -> int:
     column of a block, its parity bits too, may hold any piece of any bit, and the best shape wins:
     18432 x 32 bits fill 32 blocks, where one bit of all words in each block would take 64.
     """
-    return min(-(-width * -(-depth // words) // bits) for words, bits in RAMB18_WIDTHS.items())
+    return _rom_shape(depth, width)[0]
+
+
+def rom_ramb18_pieces(depth: int, width: int) -> int:
+    """Return into how many pieces such blocks cut the words: inputs of each bit's multiplexer."""
+    return _rom_shape(depth, width)[1]
+
+
+def _rom_shape(depth: int, width: int) -> tuple[int, int]:
+    """Return blocks and pieces of the best shape; of equals, that of the fewest pieces."""
+    pieces = ((-(-depth // words), bits) for words, bits in RAMB18_WIDTHS.items())
+    return min((-(-width * count // bits), count) for count, bits in pieces)
 
 
 def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:

@@ -21,12 +21,14 @@ Prices = Mapping[str, float]
 class Fit:
     """Prices of a kind's terms, LUTs and flip-flops each, and how far its runs are off.
 
-    ``runs``: how many it rests on. ``lut_error``, ``ff_error``: root mean square and largest error,
+    ``runs``: how many it rests on; ``terms``: how many are priced, of LUTs or of flip-flops,
+    whichever are more. ``lut_error``, ``ff_error``: root mean square and largest error,
     relative to what was synthesised, of nodes of 50 or more; ``lut_total``, ``ff_total``: error of
     the sum over all runs.
     """
 
     runs: int
+    terms: int
     lut: Prices
     ff: Prices
     lut_error: tuple[float, float]

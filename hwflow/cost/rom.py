@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hwflow.cost.memory import MULTIPLEXER_LUTS, rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.memory import (
+    MULTIPLEXER_LUTS,
+    rom_in_block,
+    rom_luts,
+    rom_ramb18,
+    rom_ramb18_pieces,
+)
 
 # Beyond so many words random columns are all different.
 ALL_DIFFER = 24
@@ -36,6 +42,14 @@ class Rom:
             return 0.0
         rows = rom_luts(self.depth, 1)
         return distinct(self.depth, self.width) * (rows + MULTIPLEXER_LUTS * (rows - 1))
+
+    @property
+    def multiplexer_luts(self) -> float:
+        """LUTs behind block RAM that choose among its pieces, four in a LUT."""
+        if not self.in_block:
+            return 0.0
+        pieces = rom_ramb18_pieces(self.depth, self.width)
+        return float(self.width * -(-pieces // 4)) if pieces > 1 else 0.0
 
     @property
     def register_bits(self) -> float:

@@ -17,11 +17,9 @@ from hwflow.cost.window import Window
 
 RUNS_FILE = Path(__file__).with_name("runs.json")
 
+# By the first word of what a run was drawn as, but for FINN's matrix unit.
 _BLOCKS: dict[str, type[Any]] = {
-    "matrix_lut": Matrix,
-    "matrix_deep": Matrix,
-    "matrix_dsp": Matrix,
-    "matrix_finn": FinnMatrix,
+    "matrix": Matrix,
     "window": Window,
     "thresholds": Thresholds,
     "requant": Requantiser,
@@ -59,7 +57,8 @@ class Run:
         fields = dict(self.block)
         if self.sample == "controller":
             fields["stages"] = [StageSide(**stage) for stage in fields["stages"]]
-        block: Block = _BLOCKS[self.sample](**fields)
+        finn = self.sample == "matrix_finn"
+        block: Block = (FinnMatrix if finn else _BLOCKS[self.sample.split("_")[0]])(**fields)
         return block
 
 

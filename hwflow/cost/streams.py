@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Literal
@@ -71,7 +72,7 @@ class Pool:
             "one": 1.0,
         }
         ff = {
-            "data_bits": float(bits if words > 1 else 2 * bits),
+            "data_bits": float(bits if words > 1 or self.add else 2 * bits),
             "counter_bits": float(counters + bits_for(words)),
             "one": 1.0,
         }
@@ -82,18 +83,18 @@ class Pool:
 class Join:
     """``hwf_add``: ``lanes`` sums of ``out_bits``.
 
-    ``scaled``: how many of the factors are no powers of two; synthesis takes a DSP for each where
-    the product has ``DSP_RESULT`` bits or more, and adds there too.
+    ``product_bits``: of each product with a factor that is no power of two. Synthesis takes a DSP
+    for one of ``DSP_RESULT`` bits or more, and adds and registers the sum there too.
     """
 
     lanes: int
     out_bits: int
-    scaled: int = 0
+    product_bits: Sequence[int] = ()
 
     @property
     def dsps(self) -> int:
         """DSPs in all lanes."""
-        return self.lanes * self.scaled * (self.out_bits >= DSP_RESULT)
+        return self.lanes * sum(bits >= DSP_RESULT for bits in self.product_bits)
 
     @property
     def kind(self) -> str:
@@ -102,9 +103,11 @@ class Join:
 
     def parts(self) -> Parts:
         """Return what the unit is made of."""
+        if self.dsps:
+            return Parts(Resources(dsp=self.dsps), {"one": 1.0}, {"one": 1.0})
         terms = {"data_bits": float(self.lanes * self.out_bits), "one": 1.0}
-        scaled = {"scaled_bits": self.scaled * terms["data_bits"]}
-        return Parts(Resources(dsp=self.dsps), terms | scaled, terms)
+        scaled = {"scaled_bits": float(self.lanes * sum(self.product_bits))}
+        return Parts(Resources(), terms | scaled, terms)
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,19 @@ class Converter:
         return Parts(Resources(), terms, terms)
 
     def _gear(self) -> Parts:
-        """A buffer into which a rotator puts each beat, in units of the common divisor."""
+        """A vector of the least common multiple in which beats of both sides have their places."""
         unit = gcd(self.in_bits, self.out_bits)
-        terms = {
-            "buffer_bits": float(self.in_bits + self.out_bits),
-            "places": float((self.in_bits + self.out_bits) // unit),
-            "one": 1.0,
+        read, written = self.in_bits // unit, self.out_bits // unit
+        vector = read * self.out_bits
+        counters = {
+            "counter_bits": float(
+                bits_for(read * written + 1) + bits_for(read) + bits_for(written)
+            ),
+            "places": float(written),
         }
-        rotated = {"rotated_bits": float(self.in_bits * bits_for(self.in_bits // unit))}
-        return Parts(Resources(), terms | rotated, terms)
+        chosen = {"chosen_luts": float(self.out_bits * -(-read // 4))}
+        held = {"vector_bits": float(vector), "out_bits": float(self.out_bits)}
+        return Parts(Resources(), counters | chosen, counters | held)
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,7 @@ class Fifo:
             return Parts(Resources(), lut | behind, lut | {"word_bits": words})
         if memory is FifoMemory.BLOCK:
             blocks = ram_ramb18(self.depth, self.bits) / 2
-            return Parts(Resources(bram36=blocks), lut | {"data_bits": float(self.bits)}, lut)
+            return Parts(Resources(bram36=blocks), lut, lut)
         ram = distributed_ram_luts(self.depth, self.bits)
         banks = {"bank_bits": float(self.bits * (ram_banks(self.depth) - 1))}
         return Parts(Resources(lut=ram, lutram=ram), lut | banks, lut)

@@ -166,8 +166,12 @@ def _pool(operator: Any) -> Pool:
 
 
 def _join(operator: Any) -> Join:
-    scaled = sum(abs(factor) & (abs(factor) - 1) > 0 for factor in operator.factors())
-    return Join(operator.input_lanes(), operator.get_output_datatype().bitwidth(), scaled)
+    products = tuple(
+        operator.get_input_datatype(port).bitwidth() + abs(factor).bit_length() + 1
+        for port, factor in enumerate(operator.factors())
+        if abs(factor) & (abs(factor) - 1)
+    )
+    return Join(operator.input_lanes(), operator.get_output_datatype().bitwidth(), products)
 
 
 def _fork(operator: Any) -> Fork:

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 from hwflow.cost.controller import Controller, StageSide
 from hwflow.cost.dot import adder_tree_bits, dot_size
 from hwflow.cost.matrix import FinnMatrix, Matrix
-from hwflow.cost.memory import distributed_ram_luts, shared_ram_luts
+from hwflow.cost.memory import (
+    distributed_ram_luts,
+    rom_ramb18,
+    rom_ramb18_pieces,
+    shared_ram_luts,
+)
 from hwflow.cost.model import price
-from hwflow.cost.rom import distinct
-from hwflow.cost.streams import Converter, Fifo, Pool, Requantiser, Thresholds
+from hwflow.cost.rom import Rom, distinct
+from hwflow.cost.streams import Converter, Fifo, Join, Pool, Requantiser, Thresholds
 from hwflow.cost.window import Window
 
 ROOM = 1.0 + 1e-9
@@ -109,6 +114,22 @@ def test_other_units_have_prices():
         Window(16, 16, 3, 3, 1, 8, 0, parallel=True),
     ):
         assert 0 < price(block).lut < 2000
+
+
+def test_pieces_of_block_ram_are_chosen_among_by_luts():
+    # 2304 words of 128 bits: five pieces of 512 words, 36 bits wide, in 18 blocks.
+    assert Rom(2304, 128).ramb18 == 18
+    assert Rom(2304, 128).multiplexer_luts == 128 * 2
+    assert Rom(512, 36).multiplexer_luts == 0
+    # 18432 words of 32 bits fit as many blocks in nine pieces as in 36.
+    assert rom_ramb18(18432, 32) == 32
+    assert rom_ramb18_pieces(18432, 32) == 9
+
+
+def test_joins_take_dsps_for_wide_products_alone():
+    assert Join(16, 12, (11,)).dsps == 16
+    assert Join(16, 12, (7,)).dsps == 0
+    assert price(Join(16, 12, (7,))).lut > price(Join(16, 12)).lut
 
 
 def test_a_controller_grows_with_what_it_retains():

@@ -19,11 +19,14 @@ from scipy.optimize import nnls
 from hwflow.cost.block import Terms
 from hwflow.cost.model import Fit
 from hwflow.cost.runs import Run
+from hwflow.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
 FLOOR = 50.0
 DIGITS = 4
+# Fewer runs for each term would be interpolated, not fitted.
+RUNS_PER_TERM = 2
 
 
 def fit_all(runs: Iterable[Run]) -> dict[str, Fit]:
@@ -35,9 +38,20 @@ def fit_all(runs: Iterable[Run]) -> dict[str, Fit]:
 
 
 def fit(runs: Sequence[Run]) -> Fit:
-    """Return the fit of one kind's ``runs``."""
+    """Return the fit of one kind's ``runs``.
+
+    Raises:
+        ConfigError: there are too few for the terms that are priced.
+    """
     parts = [run.numbers().parts() for run in runs]
     luts = [run.resources.lut - part.exact.lut for run, part in zip(runs, parts, strict=True)]
+    terms = max(len(_names([part.lut for part in parts])), len(_names([part.ff for part in parts])))
+    if len(runs) < RUNS_PER_TERM * terms:
+        raise ConfigError(
+            f"{runs[0].kind}: {len(runs)} runs for {terms} terms; a fit takes "
+            f"{RUNS_PER_TERM * terms}: draw more in hwflow.bench.cost_runs, then "
+            "`hwflow bench cost --runs`"
+        )
     lut = _prices([part.lut for part in parts], luts, [run.resources.lut for run in runs])
     ffs = [run.resources.ff for run in runs]
     ff = _prices([part.ff for part in parts], ffs, ffs)
@@ -46,7 +60,7 @@ def fit(runs: Sequence[Run]) -> Fit:
         [run.resources.lut for run in runs],
     )
     ff_error, ff_total = _errors([_value(ff, part.ff) for part in parts], ffs)
-    return Fit(len(runs), lut, ff, lut_error, ff_error, lut_total, ff_total)
+    return Fit(len(runs), terms, lut, ff, lut_error, ff_error, lut_total, ff_total)
 
 
 def save_fits(path: Path, fits: dict[str, Fit], *, tool: str) -> None:
@@ -58,11 +72,15 @@ def save_fits(path: Path, fits: dict[str, Fit], *, tool: str) -> None:
 def _prices(
     terms: Sequence[Terms], goals: Sequence[float], sizes: Sequence[float]
 ) -> dict[str, float]:
-    names = list(dict.fromkeys(name for row in terms for name in row))
+    names = _names(terms)
     matrix: Floats = np.array([[row.get(name, 0.0) for name in names] for row in terms])
     weights = 1 / np.maximum(np.array(sizes, dtype=float), FLOOR)
     prices, _ = nnls(matrix * weights[:, None], np.array(goals, dtype=float) * weights)
     return {name: round(float(p), DIGITS) for name, p in zip(names, prices, strict=True)}
+
+
+def _names(terms: Sequence[Terms]) -> list[str]:
+    return list(dict.fromkeys(name for row in terms for name in row))
 
 
 def _value(prices: dict[str, float], terms: Terms) -> float:

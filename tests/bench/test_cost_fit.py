@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from hwflow.cost.fit import fit, fit_all
+from hwflow.bench.cost_fit import fit, fit_all
 from hwflow.cost.model import fits, price
 from hwflow.cost.runs import load_runs
+from hwflow.errors import ConfigError
 
 RUNS = load_runs()
 KINDS = sorted({run.kind for run in RUNS})
@@ -45,3 +46,9 @@ def test_a_wrong_run_moves_the_fit():
     runs = [run for run in RUNS if run.kind == "pad"]
     wrong = [replace(runs[0], resources=runs[0].resources.scaled(3)), *runs[1:]]
     assert fit(wrong).lut != fit(runs).lut
+
+
+def test_too_few_runs_are_no_fit():
+    runs = [run for run in RUNS if run.kind == "pad"]
+    with pytest.raises(ConfigError, match=r"pad: 5 runs for 3 terms"):
+        fit(runs[:5])
