@@ -48,7 +48,8 @@ def synthesise(
     )
 
     def run(folder: Path) -> tuple[Cells, ...]:
-        return (yosys.map_part(part, sources=verilog, folder=folder, log_dir=log_dir),)
+        cells = yosys.map_part(part, sources=verilog, folder=folder, log_dir=log_dir)
+        return ({cell: count for cell, count in cells.items() if cell not in stubs},)
 
     return _recall_or_run(entry, files, run)[0]
 

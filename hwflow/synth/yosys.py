@@ -57,7 +57,9 @@ class Yosys:
         script = part_script(part, sources, report)
         found = self._run(part.module, script, report, folder=folder, log_dir=log_dir)
         cells: Cells = found["design"]["num_cells_by_type"]
-        return cells
+        # The total names modules that are kept apart, beside what they are made of.
+        kept = {module.removeprefix("\\") for module in found["modules"]}
+        return {cell: count for cell, count in cells.items() if cell not in kept}
 
     def map_group(
         self,
