@@ -15,7 +15,7 @@ from hwflow.dataflow.folding.options import divisors
 from hwflow.dataflow.stage import StageConfig
 from hwflow.dataflow.streams import SLACK_WORDS, connect, join_depth
 
-from .integer_nets import NETWORKS
+from .integer_nets import NETWORKS, Builder
 
 pytestmark = pytest.mark.finn
 
@@ -72,17 +72,26 @@ def test_every_target_is_met_with_whole_folds(name):
     assert all(later <= 1.001 * earlier for earlier, later in itertools.pairwise(spent))
 
 
+def large_windows():
+    """Windows of 25 positions: held whole they cost much, and fast layers need them so."""
+    b = Builder((8, 8, 3), seed=1)
+    x = b.threshold(b.conv(b.pad("frame"), 16, bits=4), 4)
+    x = b.threshold(b.depthwise(x, (5, 5)), 4)
+    return b.network(b.scores(x, 4, bits=4))
+
+
 def test_depthwise_units_take_the_order_that_their_window_emits():
     seen = set()
-    for target in TARGETS:
-        layers = operators(fold(to_hardware(NETWORKS["separable"]()), target)[0])
-        for window, unit in itertools.pairwise(layers):
-            if unit.onnx_node.op_type == "HwfVVAU_rtl":
-                whole = window.get_nodeattr("parallel_window")
-                assert unit.get_nodeattr("PE") == window.get_nodeattr("SIMD")
-                assert whole or unit.get_nodeattr("SIMD") == 1
-                seen.add(whole)
-    assert 1 in seen  # which kinds of windows are cheapest is the cost models' matter
+    for network in (NETWORKS["separable"], large_windows):
+        for target in TARGETS:
+            layers = operators(fold(to_hardware(network()), target)[0])
+            for window, unit in itertools.pairwise(layers):
+                if unit.onnx_node.op_type == "HwfVVAU_rtl":
+                    whole = window.get_nodeattr("parallel_window")
+                    assert unit.get_nodeattr("PE") == window.get_nodeattr("SIMD")
+                    assert whole or unit.get_nodeattr("SIMD") == 1
+                    seen.add(whole)
+    assert seen == {0, 1}
 
 
 def test_automatic_target_fills_the_budget_and_no_more():

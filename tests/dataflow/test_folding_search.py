@@ -302,6 +302,31 @@ def test_decimal_fractions_are_what_was_written():
     assert asked(design(target_fps=6.4, clk_period_ns=0.8)).goal.ii_cycles == 195_312_500
 
 
+@pytest.mark.parametrize("period", [10.0, 7.3])
+def test_advice_that_is_followed_is_met(wide, period):
+    """Fewer frames per second, rounded down, or more cycles; by the name of the option."""
+    budget = Request(goal(), PART).budget(NOTHING)
+
+    def told(pattern, **values) -> int:
+        with pytest.raises(ConfigError) as caught:
+            search(wide, asked(design(clk_period_ns=period, **values)).goal, budget)
+        match = re.search(pattern, str(caught.value))
+        assert match, caught.value
+        return int(match[1].replace(",", ""))
+
+    fps = told(
+        r"cycles, ([\d,]+) frames per second.*: lower --target-fps \(target_fps: in the design\)",
+        target_fps=5e6,
+    )
+    cycles = told(
+        r"best II that can be had within xc7z020 is (\d+) cycles.*: raise --target-ii "
+        r"\(target_ii: in the design\)",
+        target_ii=20,
+    )
+    met = asked(design(clk_period_ns=period, target_fps=float(fps)))
+    assert search(wide, met.goal, budget).ii_cycles == cycles
+
+
 def test_a_share_is_rounded_so_that_a_stage_keeps_up():
     (share,) = asked(design(), reach=(0.12345678949,)).goal.share
     assert (
