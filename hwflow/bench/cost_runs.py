@@ -6,6 +6,7 @@ A run is known by the hash of its RTL, so that it is made again only where the R
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,4 +187,7 @@ def _hash(folder: Path, sources: Sequence[str]) -> str:
 
 
 def _numbers(block: Block) -> dict[str, Any]:
-    return asdict(block)  # type: ignore[call-overload,no-any-return] # every block is a dataclass
+    """Return the fields of ``block`` as they are read back: lists, no tuples."""
+    fields = asdict(block)  # type: ignore[call-overload] # every block is a dataclass
+    numbers: dict[str, Any] = json.loads(json.dumps(fields))
+    return numbers
