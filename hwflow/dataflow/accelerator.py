@@ -107,6 +107,7 @@ def _build(
             PARTS[design.board],
             design.clk_period_ns,
             frame_beats=_frame_beats(design, bundle),
+            beat_bytes=design.frame_beat_bytes,
         )
         for index in range(stages)
     ]
@@ -122,7 +123,7 @@ def _build(
         built = []
         for index, config in enumerate(configs):
             progress(f"{config.name}: dataflow", index + 1, total)
-            model = connected(models[index], plan, index, name=config.name, graphs=graphs[index])
+            model = connected(models[index], plan, index, config, graphs=graphs[index])
             built.append(generate(model, config, folder, running))
     text = render_folding(plan.folding)
     (folder / FOLDING_FILE).write_text(text, encoding="utf-8")

@@ -31,7 +31,8 @@ class StageConfig:
     """What the steps of one stage need: its module ``name``, part, clock and targets.
 
     ``target_ii_cycles`` and ``fill`` (shares of the part) are for a stage that is built alone.
-    ``frame_beats``: clocks that a frame takes to arrive.
+    ``frame_beats``: clocks that a frame takes to arrive, ``beat_bytes`` in each (None: no fewer
+    than the stage takes).
     """
 
     name: str
@@ -40,6 +41,7 @@ class StageConfig:
     target_ii_cycles: int | Literal["auto"] = "auto"
     fill: Fill | None = None
     frame_beats: int = 1
+    beat_bytes: int | None = None
 
     def request(self) -> Request:
         """Return what the stage is folded for where it is built alone."""
@@ -83,17 +85,17 @@ def to_layers(network: Network, graphs: Path) -> Model:
     return model
 
 
-def connected(model: Model, plan: Plan, stage: int, *, name: str, graphs: Path) -> Model:
+def connected(model: Model, plan: Plan, stage: int, config: StageConfig, *, graphs: Path) -> Model:
     """Return the hardware graph of stage ``stage`` of ``plan``, whose folding ``model`` has.
 
-    The stage's nodes get its ``name`` in front; the graph after each step is saved in ``graphs``.
+    The stage's nodes get its name in front; the graph after each step is saved in ``graphs``.
     """
     model.save(str(graphs / FOLDED_GRAPH))
     model = plan.place_units(stage, model)
     model.save(str(graphs / UNITS_GRAPH))
-    model = connect(model)
+    model = connect(model, beat_bytes=config.beat_bytes)
     for node in model.graph.node:
-        node.name = f"{name}_{node.name}"
+        node.name = f"{config.name}_{node.name}"
     model.save(str(graphs / HARDWARE_GRAPH))
     return model
 
@@ -107,7 +109,7 @@ def convert(network: Network, config: StageConfig, graphs: Path) -> Model:
     """
     model = to_layers(network, graphs)
     plan = solve_plan([model], config.request())
-    return connected(model, plan, 0, name=config.name, graphs=graphs)
+    return connected(model, plan, 0, config, graphs=graphs)
 
 
 def generate(model: Model, config: StageConfig, folder: Path, finn: Finn) -> Stage:

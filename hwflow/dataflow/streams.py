@@ -120,8 +120,11 @@ class _Stream:
     held: float
 
 
-def connect(model: Model) -> Model:
-    """Insert the converters and FIFOs, as RTL layers, in place, in front of their readers."""
+def connect(model: Model, *, beat_bytes: int | None = None) -> Model:
+    """Insert the converters and FIFOs, as RTL layers, in place, in front of their readers.
+
+    ``beat_bytes``: of a frame, that arrive in a clock at most; None: no fewer than the stage takes.
+    """
     from qonnx.custom_op.registry import getCustomOp
 
     share_equal_thresholds(model)
@@ -140,7 +143,10 @@ def connect(model: Model) -> Model:
             if len(inputs) > 1:
                 beats = prod(operator.get_folded_input_shape(port)[:-1])
                 depth = join_depth(int(beats), latest - stream.held)
-            added, words = _link(model, stream, operator, port, name, depth)
+            if stream.operator is None:
+                added, words = _entry(model, operator, name, depth, beat_bytes)
+            else:
+                added, words = _link(model, stream, operator, port, name, depth)
             connected += added
             held = max(held, stream.held + words)
         held += first_fraction(operator) + PIPELINE_CYCLES / ii_cycles
@@ -153,6 +159,32 @@ def connect(model: Model) -> Model:
     return model
 
 
+def _entry(
+    model: Model, consumer: Any, name: str, depth: int, beat_bytes: int | None
+) -> tuple[list[Node], float]:
+    """Return the FIFO at the stage's input port, where one is needed, and the frames it holds.
+
+    A matrix unit takes a vector's words one a clock and then computes. If they arrive slower than
+    that, it would wait for each, and they would have to wait while it computes.
+    """
+    node = consumer.onnx_node
+    bits = int(consumer.get_input_datatype().bitwidth())
+    lanes = int(consumer.get_folded_input_shape()[-1])
+    if node.op_type not in MATRIX_UNITS or beat_bytes is None or lanes * bits <= 8 * beat_bytes:
+        return [], 0.0
+    shape = [int(size) for size in consumer.get_normal_input_shape()]
+    fifo = _Link(
+        FIFO,
+        f"{node.name}_in0_fifo",
+        f"{name}__fifo",
+        shape,
+        {"depth": depth, "lanes": lanes, "normal_shape": shape},
+    )
+    made = _make(model, fifo, name, consumer.get_input_datatype())
+    node.input[list(node.input).index(name)] = fifo.stream
+    return [made], depth / (prod(shape) // lanes)
+
+
 def _link(
     model: Model, source: _Stream, consumer: Any, port: int, name: str, depth: int
 ) -> tuple[list[Node], float]:
@@ -160,12 +192,9 @@ def _link(
 
     ``depth``: words as the consumer takes them. A converter to more lanes stands in front of the
     FIFO, which then holds whole words. One to fewer stands behind it: it takes several clocks for a
-    word, in which a producer that sends in bursts, as window generators do, would have to wait. The
-    stage's input port has neither.
+    word, in which a producer that sends in bursts, as window generators do, would have to wait.
     """
-    producer = source.operator
-    if producer is None:
-        return [], 0.0
+    producer: Any = source.operator
     node = consumer.onnx_node
     datatype = producer.get_output_datatype(source.port)
     bits = int(datatype.bitwidth())

@@ -24,7 +24,7 @@ from hwflow.simulate.accelerator import patience_cycles
 from hwflow.simulate.closing import Closing
 from hwflow.simulate.compile import compile_model
 from hwflow.simulate.library import NO_PAUSES, Pauses, Simulation
-from hwflow.simulate.stage import stage_ports
+from hwflow.simulate.stage import as_in_accelerator, stage_ports
 
 GAUGE = "HWF_GAUGE"
 GAUGES = "gauges"
@@ -110,6 +110,7 @@ class GaugedStage(Closing):
         with Simulation(self._library, self._ports, folder=self._folder) as simulation:
             simulation.reset()
             simulation.pauses(pauses)
+            as_in_accelerator(simulation, self._design, self._number)
             if pace is None:
                 self._load(simulation, frames * self._frame_beats)
             else:

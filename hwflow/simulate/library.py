@@ -125,6 +125,10 @@ class Simulation(Closing):
         idle, stall = (min(int(p * 2**32), 2**32 - 1) for p in (pauses.idle, pauses.stall))
         self._dll.hwf_pauses(self._handle, idle, stall, pauses.longest, pauses.seed)
 
+    def arrival(self, *, frame_bytes: int, beat_bytes: int) -> None:
+        """Let frames arrive in beats of ``beat_bytes``, one a clock, narrower than the design's."""
+        self._dll.hwf_arrival(self._handle, frame_bytes, beat_bytes)
+
     def run(self, outputs: int, *, patience: int, inputs: int = 0) -> int:
         """Run until ``inputs`` beats went in and ``outputs`` came out since the reset.
 
@@ -219,6 +223,7 @@ def _bind(dll: ctypes.CDLL, ports: Ports) -> ctypes.CDLL:
         "hwf_delete": (None, [handle]),
         "hwf_reset": (ctypes.c_int, [handle, u32]),
         "hwf_load": (ctypes.c_int, [handle, pointer, pointer, u64]),
+        "hwf_arrival": (None, [handle, u64, u64]),
         "hwf_pauses": (None, [handle, u32, u32, u32, u64]),
         "hwf_run": (ctypes.c_int, [handle, u64, u64, u64]),
         "hwf_idle": (ctypes.c_int, [handle, u64]),

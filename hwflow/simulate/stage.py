@@ -41,6 +41,12 @@ def stage_ports(design: Accelerator, stage: int) -> Ports:
     )
 
 
+def as_in_accelerator(simulation: Simulation, design: Accelerator, stage: int) -> None:
+    """Let frames arrive at a stage that stands alone no faster than in the accelerator."""
+    if design.stages[stage].in_bytes > design.frame_beat_bytes:
+        simulation.arrival(frame_bytes=design.frame_bytes, beat_bytes=design.frame_beat_bytes)
+
+
 def run_stage(
     folder: Path,
     stage: int,
@@ -62,6 +68,7 @@ def run_stage(
     with Simulation(library, ports, folder=folder, random_state=random_state) as simulation:
         simulation.reset()
         simulation.pauses(pauses)
+        as_in_accelerator(simulation, design, stage)
         data, last = to_beats(frames, hardware.in_bytes)
         simulation.load(data, last)
         status = simulation.run(len(frames) * per_frame, patience=patience_cycles(design))

@@ -67,6 +67,8 @@ def cells_below(report: Mapping[str, Any], module: str) -> Cells:
     modules = report["modules"]
     found: Counter[str] = Counter()
     for cell, count in modules[module]["num_cells_by_type"].items():
-        inside = cells_below(report, cell) if cell in modules else {cell: 1}
+        # yosys writes the backslash of a public name with the module, and not with its instance.
+        name = cell if cell in modules else f"\\{cell}"
+        inside = cells_below(report, name) if name in modules else {cell: 1}
         found.update({primitive: count * number for primitive, number in inside.items()})
     return dict(found)

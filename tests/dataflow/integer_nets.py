@@ -257,15 +257,23 @@ def write_stage(
 
     ``fold``: chooses the folding, instead of ``target``.
     """
+    frame_bytes, beat_bytes = int(np.prod(network.input.shape)), 8
     with TemporaryDirectory() as scratch, finn.session(Path(scratch) / "finn") as running:
-        config = StageConfig("stage0", "xc7z020clg400-1", 10.0, target)
+        config = StageConfig(
+            "stage0",
+            "xc7z020clg400-1",
+            10.0,
+            target,
+            frame_beats=-(-frame_bytes // beat_bytes),
+            beat_bytes=beat_bytes,
+        )
         if fold is None:
             stage = build_stage(network, config, folder, running)
         else:
             graphs = folder / GRAPHS / "stage0"
             model = to_layers(network, graphs)
             plan = read_plan([model], fold(space_of([model])), source="test")
-            model = connected(model, plan, 0, name="stage0", graphs=graphs)
+            model = connected(model, plan, 0, config, graphs=graphs)
             stage = generate(model, config, folder, running)
     accelerator = Accelerator(
         schema_version=1,
@@ -276,8 +284,8 @@ def write_stage(
         sources=stage.sources,
         bundle="",
         registers="",
-        frame_bytes=int(np.prod(network.input.shape)),
-        frame_beat_bytes=8,
+        frame_bytes=frame_bytes,
+        frame_beat_bytes=beat_bytes,
         classes=network.classes,
         stages=(stage.hardware,),
         threshold_int=(),

@@ -248,7 +248,7 @@ def test_an_edited_folding_is_built_and_computes_the_same(tmp_path, written, ses
     path.write_text(json.dumps(edited(written, edit)))
     model = to_hardware(network)
     plan = read_plan([model], read_folding(path), source=str(path))
-    model = connected(model, plan, 0, name="stage0", graphs=tmp_path)
+    model = connected(model, plan, 0, StageConfig("stage0", "xc7z020", 10.0), graphs=tmp_path)
     from qonnx.custom_op.registry import getCustomOp
 
     unit = next(

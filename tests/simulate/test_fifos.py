@@ -327,6 +327,46 @@ def test_a_bound_that_is_not_reached_is_told(built, caplog):
     assert f"3.0 % more than the {stage.ii_bound_cycles} of its bound" in caplog.text
 
 
+def fastest(space):
+    chosen = [
+        min(range(len(layer.options)), key=lambda i, o=layer.options: o[i].cycles)
+        for layer in space.layers
+    ]
+    return to_file(space, chosen).model_dump(mode="json")
+
+
+@pytest.mark.finn
+@pytest.mark.sim
+def test_words_that_arrive_in_narrower_beats_are_held_while_the_first_layer_computes(tmp_path):
+    """Vectors of 6 words of 16 bytes, which arrive 8 bytes a clock, four times computed with."""
+    builder = Builder((1, 1, 96), seed=1)
+    last = builder.threshold(builder.conv("frame", 16, (1, 1), bits=2), 2)
+    network = builder.network(builder.scores(last, 4, bits=2))
+
+    def fold(space):
+        data = fastest(space)
+        layers = data["stages"][0]["layers"]
+        first = next(name for name in layers if layers[name]["op"].endswith("MVAU_rtl"))
+        layers[first].update(pe=4, simd=16)
+        return parse(Folding, data, source="test")
+
+    folder = write_stage(network, tmp_path / "a", fold=fold)
+    (stage,) = load_accelerator(folder).stages
+    assert (stage.in_bytes, stage.ii_bound_cycles) == (16, 24)
+    assert stage.layers[0].op == "HwfFIFO_rtl"
+    frames = random_frames(network, 32)
+    busy = run_stage(folder, 0, frames)
+    assert np.diff(busy.in_cycle).min() == 12  # 8 bytes a clock, while the FIFO fills
+    assert steady_pace(busy.out_cycle) == 24
+    np.testing.assert_array_equal(busy.scores, evaluate(network, frames))
+    size_fifos(folder)
+    assert steady_pace(run_stage(folder, 0, frames).out_cycle) == 24
+    entry = read_fifos(folder).stages[0].fifos[0]
+    assert 1 < entry.depth_words <= 6
+    set_depths(folder, {entry.name: 1}, "given")
+    assert steady_pace(run_stage(folder, 0, frames).out_cycle) > 24
+
+
 @pytest.mark.finn
 @pytest.mark.sim
 def test_the_bound_holds_where_widths_do_not_divide(tmp_path):
@@ -338,11 +378,7 @@ def test_the_bound_holds_where_widths_do_not_divide(tmp_path):
     network = builder.network(builder.scores(last, 4, bits=2))
 
     def fold(space):
-        fastest = [
-            min(range(len(layer.options)), key=lambda i, o=layer.options: o[i].cycles)
-            for layer in space.layers
-        ]
-        data = to_file(space, fastest).model_dump(mode="json")
+        data = fastest(space)
         layers = data["stages"][0]["layers"]
         first, second = [name for name in layers if layers[name]["op"].endswith("MVAU_rtl")][:2]
         layers[first].update(pe=6, simd=3)

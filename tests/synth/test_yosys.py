@@ -81,8 +81,9 @@ def test_the_groups_parts_are_found_again_in_order():
 
 def test_what_a_part_instantiates_counts_with_it():
     inner = {"num_cells_by_type": {"LUT2": 3}}
-    outer = {"num_cells_by_type": {"\\rom": 2, "FDRE": 1}}
-    assert cells_below({"modules": {"\\rom": inner, "\\a": outer}}, "\\a") == {"LUT2": 6, "FDRE": 1}
+    outer = {"num_cells_by_type": {"rom": 2, "$paramod\\rom": 1, "FDRE": 1}}
+    modules = {"\\rom": inner, "$paramod\\rom": inner, "\\a": outer}
+    assert cells_below({"modules": modules}, "\\a") == {"LUT2": 9, "FDRE": 1}
 
 
 @pytest.mark.synth
