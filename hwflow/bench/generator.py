@@ -79,7 +79,11 @@ class Bench:
     def build(self, name: str, *options: str, to: str | None = None) -> Path:
         """Build (or find) the accelerator of design ``name`` and return its folder."""
         out = self.root / (to or name)
-        run_hwflow("build", self.design(name), "--out", out, *options, log=self.log(out.name))
+        trained = self.builds.parent / "models" / name / "bundle"
+        bundle = ("--bundle", trained) if trained.is_dir() else ()
+        run_hwflow(
+            "build", self.design(name), *bundle, "--out", out, *options, log=self.log(out.name)
+        )
         return out / "accelerator"
 
     def log(self, name: str) -> Path:
