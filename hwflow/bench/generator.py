@@ -78,13 +78,14 @@ class Bench:
 
     def build(self, name: str, *options: str, to: str | None = None) -> Path:
         """Build (or find) the accelerator of design ``name`` and return its folder."""
-        out = self.root / (to or name)
+        root = self.root / (to or name)
+        accelerator = root / "accelerator"
         trained = self.builds.parent / "models" / name / "bundle"
-        bundle = ("--bundle", trained) if trained.is_dir() else ()
-        run_hwflow(
-            "build", self.design(name), *bundle, "--out", out, *options, log=self.log(out.name)
-        )
-        return out / "accelerator"
+        out: tuple[object, ...] = ("--out", root)
+        if trained.is_dir():
+            out = ("--bundle", trained, "--out", accelerator)
+        run_hwflow("build", self.design(name), *out, *options, log=self.log(root.name))
+        return accelerator
 
     def log(self, name: str) -> Path:
         """Return the file for what the commands of ``name`` say."""

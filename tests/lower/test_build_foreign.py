@@ -136,7 +136,7 @@ def test_golden_frames_with_labels(hwflow_here, tmp_path):
         (("--board", "pynq-z2", "--input-scale", "1,2"), "expected 1 or 3"),
         (("--board", "pynq-z2", "--input-scale", "-1"), "expected numbers above 0"),
         (("--board", "pynq-z2", "--input-type", "float"), "input.dtype"),
-        (("--board", "pynq-z2", "--target-ii", "1"), "target_ii_cycles"),
+        (("--board", "pynq-z2", "--target-ii", "1"), "raise --target-ii"),
         (("--board", "pynq-z2", "--frames", "nowhere.npy"), "nowhere.npy"),
         (("--board", "pynq-z2", "--bundle", "somewhere"), "--bundle"),
     ],
