@@ -55,6 +55,8 @@ COUNTS = {
     "window": 21,
     "window_parallel": 12,
     "thresholds": 16,
+    "thresholds_constant": 4,
+    "thresholds_deep": 6,
     "requant": 16,
     "requant_clipped": 8,
     "pad": 10,

@@ -259,6 +259,21 @@ def _thresholds(random: Random) -> Sample | None:
     lanes = _pick(random, (1, 1, 2, 4, 8, 16))
     folds = _pick(random, (1, 2, 4, 8, 16, 32, 64))
     out_bits = _pick(random, (1, 2, 2, 3, 4, 4, 4, 8))
+    return _threshold_unit(random, lanes, folds, out_bits)
+
+
+def _thresholds_constant(random: Random) -> Sample | None:
+    """As where a network's input becomes binary: comparisons with constants, nothing to read."""
+    return _threshold_unit(random, _pick(random, (1, 4, 8, 16, 32, 49)), 1, 1)
+
+
+def _thresholds_deep(random: Random) -> Sample | None:
+    """Of many channels a lane: thresholds in block RAM."""
+    folds, out_bits = _pick(random, (64, 128, 256, 512)), _pick(random, (1, 2, 3, 4))
+    return _threshold_unit(random, _pick(random, (1, 1, 2)), folds, out_bits)
+
+
+def _threshold_unit(random: Random, lanes: int, folds: int, out_bits: int) -> Sample | None:
     in_bits = _pick(random, (6, 8, 10, 12, 14, 16, 18, 20))
     steps, channels = 2**out_bits - 1, lanes * folds
     if lanes * out_bits * in_bits > 400 or channels * steps * in_bits > MOST_ROM_BITS:
@@ -452,6 +467,8 @@ KINDS: dict[str, _Kind] = {
     "window": _Kind(_window, "window", lambda node: not node["parallel_window"]),
     "window_parallel": _Kind(_window, "window", lambda node: bool(node["parallel_window"])),
     "thresholds": _Kind(_thresholds),
+    "thresholds_constant": _Kind(_thresholds_constant),
+    "thresholds_deep": _Kind(_thresholds_deep),
     "requant": _Kind(_requant),
     "requant_clipped": _Kind(_requant_clipped),
     "pad": _Kind(_pad),

@@ -10,12 +10,20 @@ from typing import Literal
 from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
 from hwflow.cost.matrix import DSP_RESULT
-from hwflow.cost.memory import LUT_DEPTH, distributed_ram_luts, ram_banks, shared_ram_luts
+from hwflow.cost.memory import (
+    LUT_DEPTH,
+    distributed_ram_luts,
+    ram_banks,
+    rom_ramb18,
+    shared_ram_luts,
+)
 from hwflow.cost.resources import Resources
 from hwflow.cost.rom import Rom, distinct
 
 # Operands of a DSP48E1, two's complement (UG479, table 1-1).
 DSP_WIDE, DSP_NARROW = 25, 18
+# What yosys counts a RAMB18 as, where it may choose (its file of 7-series memories).
+YOSYS_RAMB18_COST = 129
 
 
 @dataclass(frozen=True)
@@ -258,7 +266,9 @@ class Thresholds:
     def parts(self) -> Parts:
         """Return what the unit is made of."""
         fold_bits = (self.folds - 1).bit_length()
-        memories = [self.folds << step for step in range(self.out_bits) if self.folds << step > 1]
+        depths = [self.folds << step for step in range(self.out_bits)]
+        blocks = sum(rom_ramb18(words, self.in_bits) for words in depths if self._in_block(words))
+        memories = [words for words in depths if words > 1 and not self._in_block(words)]
         read = self.lanes * self.in_bits
         shared = {
             "decided_bits": float(self.lanes * self.out_bits**2),
@@ -275,11 +285,20 @@ class Thresholds:
             "deep_rom_luts": float(
                 read * sum(words // LUT_DEPTH for words in memories if words >= LUT_DEPTH)
             ),
-            "compared_bits": float(read * self.out_bits),
+            "compared_bits": float(read * sum(words > 1 for words in depths)),
+            "constant_bits": float(read * depths.count(1)),
         }
         # An input value is delayed twice a step, and not behind the last comparison.
         ff = shared | {
             "value_bits": float(read * (2 * self.out_bits - 1)),
             "read_bits": float(read * len(memories)),
         }
-        return Parts(Resources(), lut, ff)
+        return Parts(Resources(bram36=self.lanes * blocks / 2), lut, ff)
+
+    def _in_block(self, words: int) -> bool:
+        """Whether yosys puts a memory of so many thresholds into block RAM, unasked.
+
+        It counts a ROM of logic as 1/64 of its bits, and a RAMB18 as 129.
+        """
+        logic = words * self.in_bits / LUT_DEPTH
+        return words > 1 and logic > YOSYS_RAMB18_COST * rom_ramb18(words, self.in_bits)
