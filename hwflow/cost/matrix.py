@@ -7,7 +7,12 @@ from typing import Literal
 
 from hwflow.cost.block import Parts, bits_for
 from hwflow.cost.dot import GROUP, SHIFT_REGISTER, adder_tree_bits, dot_size
-from hwflow.cost.memory import distributed_ram_luts, shared_ram_luts
+from hwflow.cost.fifo import ram_ramb18
+from hwflow.cost.memory import (
+    distributed_ram_luts,
+    shared_ram_luts,
+    yosys_ram_in_block,
+)
 from hwflow.cost.resources import Resources
 from hwflow.cost.rom import Rom
 
@@ -174,8 +179,9 @@ class FinnMatrix(FoldedMatrix):
         packed = 1 + (DSP_PORT_BITS - self.weight_bits) // lane
         pipes = -(-self.pe // packed)
         width = self.pe * self.simd * self.weight_bits
-        weights = Rom(self.folds, width)
-        memory = 0 if weights.in_block else shared_ram_luts(self.folds, width)
+        in_block = yosys_ram_in_block(self.folds, width)
+        memory = 0 if in_block else shared_ram_luts(self.folds, width)
+        blocks = ram_ramb18(self.folds, width) if in_block else 0
         if self.column_folds > 1:
             memory += distributed_ram_luts(self.column_folds, self.replayed_bits)
         out = float(self.pe * self.acc_bits)
@@ -192,7 +198,5 @@ class FinnMatrix(FoldedMatrix):
             "counter_bits": float(self.counter_bits),
             "one": 1.0,
         }
-        exact = Resources(
-            lut=memory, lutram=memory, dsp=pipes * self.simd, bram36=weights.ramb18 / 2
-        )
+        exact = Resources(lut=memory, lutram=memory, dsp=pipes * self.simd, bram36=blocks / 2)
         return Parts(exact, terms, terms)

@@ -13,6 +13,9 @@ MULTIPLEXER_LUTS = 1 / 3
 RAMB18_WIDTHS = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 # Zynq-7020 has 53,200 LUTs and 280 RAMB18, 190 to one; half of that, since LUTs run out first.
 LUTS_PER_RAMB18 = 95
+# yosys' own weights, where FINN's memories leave it the choice: its files brams_xc4v.txt and
+# lutrams_xc5v.txt, and `-logic-cost-rom` of synth_xilinx.
+YOSYS_RAMB18_COST, YOSYS_LUTRAM_DEPTH = 129, 256
 
 
 def rom_luts(depth: int, width: int) -> int:
@@ -53,6 +56,26 @@ def rom_in_block(depth: int, width: int, style: str = "auto") -> bool:
     multiplexers = MULTIPLEXER_LUTS * width * (-(-depth // LUT_DEPTH) - 1)
     saved = rom_luts(depth, width) + multiplexers
     return depth >= LUT_DEPTH and saved >= LUTS_PER_RAMB18 * rom_ramb18(depth, width)
+
+
+def yosys_rom_in_block(depth: int, width: int) -> bool:
+    """Return whether yosys puts a ROM that says nothing of it into block RAM.
+
+    It counts logic as 1/64 of the bits, and a RAMB18 as ``YOSYS_RAMB18_COST``.
+    """
+    logic = depth * width / LUT_DEPTH
+    return depth > 1 and logic > float(YOSYS_RAMB18_COST * rom_ramb18(depth, width))
+
+
+def yosys_ram_in_block(depth: int, width: int) -> bool:
+    """Return whether yosys puts a RAM that says nothing of it into block RAM.
+
+    It counts four LUTs as 8: they hold 32 words of 8 bits, 64 of 4, 128 of 2 or 256 of 1.
+    """
+    rows = -(-depth // YOSYS_LUTRAM_DEPTH)
+    address_bits = max(5, (min(depth, YOSYS_LUTRAM_DEPTH) - 1).bit_length())
+    distributed: int = rows * width << (address_bits - 5)
+    return distributed > YOSYS_RAMB18_COST * rom_ramb18(depth, width)
 
 
 def distributed_ram_luts(depth: int, width: int) -> int:

@@ -16,14 +16,13 @@ from hwflow.cost.memory import (
     ram_banks,
     rom_ramb18,
     shared_ram_luts,
+    yosys_rom_in_block,
 )
 from hwflow.cost.resources import Resources
 from hwflow.cost.rom import Rom, distinct
 
 # Operands of a DSP48E1, two's complement (UG479, table 1-1).
 DSP_WIDE, DSP_NARROW = 25, 18
-# What yosys counts a RAMB18 as, where it may choose (its file of 7-series memories).
-YOSYS_RAMB18_COST = 129
 
 
 @dataclass(frozen=True)
@@ -267,14 +266,15 @@ class Thresholds:
         """Return what the unit is made of."""
         fold_bits = (self.folds - 1).bit_length()
         depths = [self.folds << step for step in range(self.out_bits)]
-        blocks = sum(rom_ramb18(words, self.in_bits) for words in depths if self._in_block(words))
-        memories = [words for words in depths if words > 1 and not self._in_block(words)]
+        deep = [words for words in depths if yosys_rom_in_block(words, self.in_bits)]
+        blocks = sum(rom_ramb18(words, self.in_bits) for words in deep)
+        memories = [words for words in depths if words > 1 and words not in deep]
         read = self.lanes * self.in_bits
         shared = {
             "decided_bits": float(self.lanes * self.out_bits**2),
             "pointer_bits": float(self.out_bits * fold_bits),
             "out_bits": float(self.lanes * self.out_bits),
-            "one": 1.0,
+            "one": float(depths[-1] > 1),
         }
         lut = shared | {
             "rom_bits": sum(
@@ -294,11 +294,3 @@ class Thresholds:
             "read_bits": float(read * len(memories)),
         }
         return Parts(Resources(bram36=self.lanes * blocks / 2), lut, ff)
-
-    def _in_block(self, words: int) -> bool:
-        """Whether yosys puts a memory of so many thresholds into block RAM, unasked.
-
-        It counts a ROM of logic as 1/64 of its bits, and a RAMB18 as 129.
-        """
-        logic = words * self.in_bits / LUT_DEPTH
-        return words > 1 and logic > YOSYS_RAMB18_COST * rom_ramb18(words, self.in_bits)
