@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.config.accelerator import DESIGN_FILE, Accelerator
+from hwflow.config.base import load
 from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.manifest import Outcome, Step, is_complete, run_step
@@ -219,11 +221,14 @@ def build_job(design: Design, *, bundle_dir: Path, out: Path) -> Job:
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.dataflow.accelerator import BUNDLE, build
+        from hwflow.dataflow.parts import warn_of_excess
         from hwflow.dataflow.stage import GRAPHS
         from hwflow.dataflow.verify import verify_graph
 
         build(design, bundle_dir, folder, progress=progress)
         _settle_fifos(design, folder, progress)
+        told = load(Accelerator, folder / DESIGN_FILE)
+        warn_of_excess(told.part, (layer.estimate for x in told.stages for layer in x.layers))
         links = verify_graph(folder / BUNDLE, folder / GRAPHS, progress=progress)
         text = Exactness(schema_version=1, links=links).model_dump_json(indent=2) + "\n"
         (folder / EXACTNESS_FILE).write_text(text, encoding="utf-8")

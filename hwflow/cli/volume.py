@@ -15,6 +15,8 @@ from hwflow.config.simulation import VOLUME_FILE
 from hwflow.errors import ConfigError
 
 Data = dict[str, Any]
+# Scores and cycle stamps of so many stay in memory.
+MOST_IMAGES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class VolumeOptions:
         """
         if self.vcd_frames is not None and self.vcd is None:
             raise ConfigError("--vcd-frames needs a file to write: add --vcd FILE")
+        if self.vcd is not None and self.vcd.is_dir():
+            raise ConfigError(f"--vcd {self.vcd}: a folder is there; name a file")
+        if self.images is not None and self.images > MOST_IMAGES:
+            raise ConfigError(f"--images {self.images}: expected {MOST_IMAGES:,} at most")
         if self.jobs is not None and not self.volume:
             raise ConfigError("--jobs shares images between processes: add --images N")
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+
+from hwflow.config.accelerator import Estimate
 from hwflow.cost.resources import Resources
 from hwflow.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 # AMD DS190, Zynq-7000 overview, table 1; UG474: SLICEM LUTs are 17,400 of the 7Z020's.
 _HELD = {
@@ -22,3 +28,19 @@ def resources_of(part: str) -> Resources:
         if part.startswith(name):
             return held
     raise ConfigError(f"part {part!r}: resources unknown; known are {', '.join(_HELD)}")
+
+
+def warn_of_excess(part: str, layers: Iterable[Estimate]) -> None:
+    """Log a warning for each resource of which the ``layers`` take more than ``part`` holds."""
+    held, each = resources_of(part), tuple(layers)
+    names = {"lut": "LUTs", "ff": "flip-flops", "dsp": "DSPs", "bram36": "BRAM36"}
+    for name, told in names.items():
+        taken, there = sum(getattr(one, name) for one in each), getattr(held, name)
+        if taken > there:
+            log.warning(
+                "the layers take %s %s by estimate, of %s in %s: for simulation only",
+                f"{taken:,g}",
+                told,
+                f"{there:,g}",
+                part,
+            )

@@ -67,9 +67,9 @@ def _nothing_fits(prober: Prober, told: str, slow: _Slow | None) -> ConfigError:
     if slow is not None:
         told += f". At no speed does it fit either: {_overflow(prober, inf)}"
     return ConfigError(
-        f"{told}. No folding {_known(prober, 'fits', 'was found that fits')} {prober.budget.part}: "
-        "take a larger part or a smaller network, or allow more than there is, for simulation "
-        "only, with --fill (fill: in the design)"
+        f"{told}. No folding {_known(prober, 'fits', 'was found that fits')} what may be filled of "
+        f"{prober.budget.part}: {_MORE}, more than there is for simulation only, or take a larger "
+        "part or a smaller network"
     )
 
 
