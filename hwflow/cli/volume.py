@@ -47,6 +47,10 @@ class VolumeOptions:
             raise ConfigError(f"--vcd {self.vcd}: a folder is there; name a file")
         if self.images is not None and self.images > MOST_IMAGES:
             raise ConfigError(f"--images {self.images}: expected {MOST_IMAGES:,} at most")
+        if self.images is not None and self.span().stop > self.images:
+            raise ConfigError(
+                f"--vcd-frames {self.vcd_frames}: beyond the {self.images} of --images; raise that"
+            )
         if self.jobs is not None and not self.volume:
             raise ConfigError("--jobs shares images between processes: add --images N")
 

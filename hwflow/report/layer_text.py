@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -88,12 +89,15 @@ def title(table: LayerTable) -> str:
 def terminal(table: LayerTable) -> Table:
     """Return ``table`` for a terminal."""
     shown = Table(title=title(table), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(COLUMNS):
-        shown.add_column(
-            column, justify="left" if number < TEXT_COLUMNS else "right", no_wrap=number == 0
-        )
-    for row in table.rows:
-        shown.add_row(*map(escape, cells(row)), style="bold" if row.bottleneck else None)
+    rows = [(cells(row), row.bottleneck) for row in table.rows]
+    columns = zip(*(row for row, _ in rows), total_cells(table), strict=True)
+    for number, (column, each) in enumerate(zip(COLUMNS, columns, strict=True)):
+        # Between words a cell may wrap; a number that is cut off would read as another one.
+        least = max(len(word) for cell in each for word in cell.split(" "))
+        justify: JustifyMethod = "left" if number < TEXT_COLUMNS else "right"
+        shown.add_column(column, justify=justify, min_width=least, overflow="fold")
+    for row, bottleneck in rows:
+        shown.add_row(*map(escape, row), style="bold" if bottleneck else None)
     shown.add_section()
     shown.add_row(*total_cells(table))
     return shown

@@ -129,8 +129,10 @@ def _options(given: Mapping[str, Any]) -> tuple[ModelOptions, FoldingOptions]:
     )
     for name in given:
         if name not in {*model, *folding}:
-            known = ", ".join((*model, *folding, "fifos"))
-            raise ConfigError(f"{name}: no build option; there are {known}")
+            known = ", ".join(
+                (*model, *folding, "fifos", "bundle", "frames", "overrides", "images", "seed")
+            )
+            raise ConfigError(f"{name}: no option; there are {known}")
     told = dict(given)
     if told.get("folding") is not None:
         told["folding"] = Path(told["folding"])

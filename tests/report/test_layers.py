@@ -85,6 +85,9 @@ def test_synthesis_results_stand_beside_the_estimates(folder):
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(layer_text.terminal(table))
     assert "61 / 122" in console.export_text()
+    narrow = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    narrow.print(layer_text.terminal(table))
+    assert "…" not in narrow.export_text()
 
 
 def test_a_layer_that_was_not_synthesised_whole_has_no_figure(folder):
