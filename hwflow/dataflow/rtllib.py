@@ -179,6 +179,12 @@ EDITS: tuple[Edit, ...] = (
         "end\n" + _LINE_BUFFER_END,
         "the end of the new branch",
     ),
+    Edit(
+        "swg/swg_common.sv",
+        "if (DEPTH > 1) Data[DEPTH-1:1] <= Data[DEPTH-2:0];",
+        "for (int unsigned i = 1; i < DEPTH; i++) Data[i] <= Data[i-1];",
+        "Verilator 5.48 ends with an internal error at some of these slices",
+    ),
     Edit("fifo/hdl/fifo.sv", ");\n`default_nettype none\n", ");\n", _DIRECTIVE),
     Edit(
         "fifo/hdl/fifo.sv",
