@@ -124,7 +124,7 @@ def test_what_cannot_be_opened_is_named(small_accelerator, tmp_path, monkeypatch
     model = write_network(tmp_path / "model.onnx")
     with pytest.raises(ConfigError, match="needs a board"):
         open_accelerator(model)
-    with pytest.raises(ConfigError, match=r"bord: no build option; there are board"):
+    with pytest.raises(ConfigError, match=r"bord: no option; there are board"):
         open_accelerator(model, bord="pynq-z2")
     with pytest.raises(ConfigError, match="takes no build options"):
         open_accelerator(small_accelerator.folder, board="pynq-z2")
