@@ -11,6 +11,8 @@ from test_matrix_units import mvau, xnor
 
 from hwflow.dataflow.packing import initial_popcounts, score_bits, write_initial
 from hwflow.rtl.files import RTL_DIR
+from hwflow.synth.script import Part
+from hwflow.synth.statistics import resources_of
 from hwflow.synth.yosys import Yosys
 
 pytestmark = [pytest.mark.synth, pytest.mark.finn]
@@ -27,6 +29,13 @@ CORE = (
 ROWS = 4  # row blocks
 
 
+def mapped(module, sources, folder):
+    """Return the resources of ``module``, whose ``sources`` lie in ``folder``."""
+    return resources_of(
+        Yosys().map_part(Part(module), sources=sources, folder=folder, log_dir=folder)
+    )
+
+
 def core(folder, parameters):
     """Return the resources of ``hwf_mac_core``: a matrix unit with its weights as a port."""
     for module in CORE:
@@ -37,7 +46,7 @@ def core(folder, parameters):
         text = text.replace(old, f"{old.split(' = ')[0]} = {value},")
     (folder / "hwf_mac_core.sv").write_text(text, encoding="utf-8")
     sources = [f"{module}.sv" for module in CORE]
-    return Yosys().estimate("hwf_mac_core", sources=sources, folder=folder, log_dir=folder)
+    return mapped("hwf_mac_core", sources, folder)
 
 
 @pytest.mark.parametrize(("pe", "simd", "most"), [(16, 32, 2.5), (32, 64, 2.0)])
@@ -61,7 +70,7 @@ def unit(layer, folder):
         if source.parent != folder:
             shutil.copy(source, folder)
     names = [source.name for source in sources]
-    return Yosys().estimate("unit", sources=names, folder=folder, log_dir=folder)
+    return mapped("unit", names, folder)
 
 
 @pytest.mark.parametrize(
