@@ -45,7 +45,14 @@ II_DESIGNS = (
     "resnet8_w8a8",
     "mobilenet_w4a4",
 )
-HOLDOUT_DESIGNS = (*II_DESIGNS, "sfc_w1a2", "keyword_w4a8", "digits_cascade")
+HOLDOUT_DESIGNS = (
+    *II_DESIGNS,
+    "sfc_w1a2",
+    "lfc_w1a2",
+    "cnv_w2a2",
+    "keyword_w4a8",
+    "digits_cascade",
+)
 # Little networks whose every folding is tried.
 LITTLE_NETWORKS = 24
 # Cycles per frame at which the solver meets SetFolding, besides a design's own.

@@ -10,8 +10,10 @@ from hwflow.cost.dot import GROUP, SHIFT_REGISTER, adder_tree_bits, dot_size
 from hwflow.cost.fifo import ram_ramb18
 from hwflow.cost.memory import (
     distributed_ram_luts,
+    rom_ramb18,
     shared_ram_luts,
     yosys_ram_in_block,
+    yosys_replay_in_block,
 )
 from hwflow.cost.resources import Resources
 from hwflow.cost.rom import Rom
@@ -58,6 +60,14 @@ class FoldedMatrix:
     def replayed_bits(self) -> int:
         """Width of the memory from which a vector is read again; 0 if none is."""
         return self.simd * self.act_bits if self.row_folds > 1 else 0
+
+    def _replay(self) -> Resources:
+        """Return the memory from which a vector is read again."""
+        depth, width = self.column_folds, self.replayed_bits
+        if width and yosys_replay_in_block(depth, width):
+            return Resources(bram36=rom_ramb18(depth, width) / 2)
+        luts = distributed_ram_luts(depth, width)
+        return Resources(lut=luts, lutram=luts)
 
     @property
     def counter_bits(self) -> int:
@@ -118,9 +128,10 @@ class Matrix(FoldedMatrix):
         accumulators = self.pe * self.acc_bits
         weights = Rom(self.folds, self.pe * self.simd * self.weight_bits, self.ram_style)
         starts = Rom(1 if self.constant_init else self.row_folds, accumulators, self.ram_style)
+        replay = self._replay()
         held = self.column_folds * self.replayed_bits
         in_registers = self.column_folds == 1 or held <= REGISTER_BITS
-        memory = 0 if in_registers else distributed_ram_luts(self.column_folds, self.replayed_bits)
+        memory = 0 if in_registers else replay.lutram
         # The flag "last fold" comes from a register and is delayed beside the sums.
         memory += self.column_folds > 1 and 1 + self.latency >= SHIFT_REGISTER
         both = {
@@ -143,7 +154,7 @@ class Matrix(FoldedMatrix):
         exact = Resources(
             lut=memory + weights.luts,
             lutram=memory,
-            bram36=(weights.ramb18 + starts.ramb18) / 2,
+            bram36=(weights.ramb18 + starts.ramb18) / 2 + replay.bram36,
         )
         return Parts(exact, lut, ff)
 
@@ -181,9 +192,11 @@ class FinnMatrix(FoldedMatrix):
         width = self.pe * self.simd * self.weight_bits
         in_block = yosys_ram_in_block(self.folds, width)
         memory = 0 if in_block else shared_ram_luts(self.folds, width)
-        blocks = ram_ramb18(self.folds, width) if in_block else 0
+        blocks = ram_ramb18(self.folds, width) / 2 if in_block else 0.0
         if self.column_folds > 1:
-            memory += distributed_ram_luts(self.column_folds, self.replayed_bits)
+            replay = self._replay()
+            memory += replay.lutram
+            blocks += replay.bram36
         out = float(self.pe * self.acc_bits)
         # mvu_vvu_axi.sv: results that the pipeline still holds when the reader stops.
         queued = 5 + (self.simd - 1).bit_length() + (self.simd == 1)
@@ -198,5 +211,5 @@ class FinnMatrix(FoldedMatrix):
             "counter_bits": float(self.counter_bits),
             "one": 1.0,
         }
-        exact = Resources(lut=memory, lutram=memory, dsp=pipes * self.simd, bram36=blocks / 2)
+        exact = Resources(lut=memory, lutram=memory, dsp=pipes * self.simd, bram36=blocks)
         return Parts(exact, terms, terms)

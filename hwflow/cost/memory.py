@@ -78,6 +78,21 @@ def yosys_ram_in_block(depth: int, width: int) -> bool:
     return distributed > YOSYS_RAMB18_COST * rom_ramb18(depth, width)
 
 
+def yosys_replay_in_block(depth: int, width: int) -> bool:
+    """Return whether yosys puts a RAM that is written and read by turns into block RAM.
+
+    It says nothing of it either. Made of LUTs, each four cost 1, and 7 by the share of their 6 (32
+    words) or 3 bits (64 words) that is used; each input of a multiplexer and each enable, 1/2.
+    """
+    costs = []
+    for words, bits in ((LUT_DEPTH // 2, 6), (LUT_DEPTH, 3)):
+        rows = -(-depth // words)
+        used = 7 * rows * width / bits
+        choice = (width * (rows - 1) + rows) / 2 if rows > 1 else 0.0
+        costs.append(rows * -(-width // bits) + used + choice)
+    return min(costs) > YOSYS_RAMB18_COST * rom_ramb18(depth, width)
+
+
 def distributed_ram_luts(depth: int, width: int) -> int:
     """Return the LUTs of a RAM of ``depth`` words made of LUTs, with one port to read.
 

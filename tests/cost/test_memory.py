@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwflow.cost.memory import rom_in_block, rom_luts, rom_ramb18
+from hwflow.cost.memory import rom_in_block, rom_luts, rom_ramb18, yosys_replay_in_block
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,20 @@ def test_what_is_asked_for_wins():
     assert rom_in_block(4, 4, "block")
     assert not rom_in_block(4096, 64, "lut")
     assert not rom_in_block(4096, 64, "distributed")
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "block"),
+    [
+        # yosys 0.70, hwf_folds
+        (256, 8, False),
+        (256, 15, True),
+        (256, 16, True),
+        (128, 16, False),
+        (128, 32, True),
+        (512, 8, True),
+        (64, 64, False),
+    ],
+)
+def test_replay_memories_go_where_yosys_puts_them(depth, width, block):
+    assert yosys_replay_in_block(depth, width) is block
