@@ -191,7 +191,7 @@ class FinnMatrix(FoldedMatrix):
         pipes = -(-self.pe // packed)
         width = self.pe * self.simd * self.weight_bits
         in_block = yosys_ram_in_block(self.folds, width)
-        memory = 0 if in_block else shared_ram_luts(self.folds, width)
+        memory: float = 0 if in_block else shared_ram_luts(self.folds, width)
         blocks = ram_ramb18(self.folds, width) / 2 if in_block else 0.0
         if self.column_folds > 1:
             replay = self._replay()
