@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 MINIMUM_FRAMES = 2
 
@@ -80,10 +81,47 @@ def depth(
         )
     if not 0.0 < stall_probability < 1.0:
         raise ValueError(f"stall_probability: expected 0..1, got {stall_probability}")
-    inside = -(-(latency_cycles + CONTROLLER_CYCLES) // ii_cycles) + 1
+    inside = frames_inside(latency_cycles=latency_cycles, ii_cycles=ii_cycles)
     theta = backlog_decay(escalation_rate, ii_cycles=ii_cycles, next_ii_cycles=next_ii_cycles)
     waiting = (
         1 if theta == 0.0 else math.ceil(-math.log(stall_probability) / theta / next_ii_cycles)
     )
     slots = inside + 1 + waiting
     return min(most, max(MINIMUM_FRAMES, 1 << (slots - 1).bit_length()))
+
+
+def frames_inside(*, latency_cycles: int, ii_cycles: int) -> int:
+    """Return the frames inside a stage at full rate, and the one that is coming."""
+    return -(-(latency_cycles + CONTROLLER_CYCLES) // ii_cycles) + 1
+
+
+def queue_frames(frames: int, *, latency_cycles: int, ii_cycles: int) -> int:
+    """Return how many of a buffer's ``frames`` may wait for the next stage.
+
+    The others stay free for what the stage before keeps inside, so that shedding what would wait
+    longer keeps the input running. At least 1.
+    """
+    return max(1, frames - frames_inside(latency_cycles=latency_cycles, ii_cycles=ii_cycles))
+
+
+def reorder_depth(
+    *,
+    latency_cycles: Sequence[int],
+    ii_cycles: Sequence[int],
+    queue_frames: Sequence[int],
+    most: int = 256,
+) -> int:
+    """Return the places of the reorder store, a power of two, 2 to ``most``.
+
+    As many frames as come at full rate while one passes all stages, behind full queues:
+    ⌈Σ_k (latency_k + CONTROLLER_CYCLES + queue_k × ii_{k+1}) / ii_0⌉ + 1.
+
+    Args:
+        latency_cycles, ii_cycles: of each stage.
+        queue_frames: frames that may wait behind each stage but the last.
+        most: limit.
+    """
+    slowest = sum(latency_cycles) + CONTROLLER_CYCLES * len(latency_cycles)
+    slowest += sum(q * ii for q, ii in zip(queue_frames, ii_cycles[1:], strict=True))
+    places = -(-slowest // ii_cycles[0]) + 1
+    return min(most, max(2, 1 << (places - 1).bit_length()))
