@@ -159,6 +159,7 @@ def _controller(design: Accelerator) -> Resources:
         frame_bytes=design.frame_bytes,
         frame_beat_bytes=design.frame_beat_bytes,
         retention_frames=design.retention_frames,
+        reorder_frames=design.reorder_frames,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hwflow.config.accelerator import StageHardware
-from hwflow.cost.controller import Controller, StageSide
+from hwflow.cost.controller import Controller, StageSide, retention_in_block
 from hwflow.cost.fifo import FifoMemory, fifo_memory
 from hwflow.cost.streams import Fifo
 from hwflow.rtl.accelerator import AcceleratorParameters, StagePorts, render
@@ -76,6 +76,9 @@ def _draw(random: np.random.Generator) -> AcceleratorParameters:
     divisors = [size for size in IN_BYTES if frame_bytes % size == 0]
     classes = int(random.choice(CLASSES))
     lanes = [size for size in SCORE_LANES if size <= classes]
+    beat_bytes = int(random.choice(BEATS))
+    beats = -(-frame_bytes // beat_bytes)
+    retention = tuple(int(random.choice([2, 4, 6, 8, 16])) for _ in range(count - 1))
     return AcceleratorParameters(
         stages=tuple(
             StagePorts(
@@ -88,9 +91,15 @@ def _draw(random: np.random.Generator) -> AcceleratorParameters:
         ),
         classes=classes,
         frame_bytes=frame_bytes,
-        frame_beat_bytes=int(random.choice(BEATS)),
-        retention_frames=tuple(int(random.choice([2, 4, 6, 8, 16])) for _ in range(count - 1)),
+        frame_beat_bytes=beat_bytes,
+        retention_frames=retention,
+        queue_frames=retention,
+        retention_in_block=tuple(
+            retention_in_block(frames, frame_beats=beats, beat_bits=8 * beat_bytes)
+            for frames in retention
+        ),
         threshold_int=(0,) * (count - 1),
+        reorder_frames=int(random.choice([0, 4, 16, 32, 64])) if count > 1 else 0,
     )
 
 
@@ -135,4 +144,5 @@ def controller_of(parameters: AcceleratorParameters) -> Controller:
         frame_bytes=parameters.frame_bytes,
         frame_beat_bytes=parameters.frame_beat_bytes,
         retention_frames=parameters.retention_frames,
+        reorder_frames=parameters.reorder_frames,
     )

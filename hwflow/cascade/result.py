@@ -16,6 +16,8 @@ WordArray = NDArray[np.uint64]
 FLAG_SHORT = 1  # the frame's tlast came early; it was padded with zeros
 FLAG_LONG = 2  # the frame had no tlast on its last beat; the rest was discarded
 FLAG_FORCED = 4  # the exit stage was forced by the driver
+FLAG_SHED = 8  # it exited early because the next stage's queue was full
+FLAG_ORDERED = 16  # its result left in order of acceptance
 
 ID_MODULO = 1 << 16
 MARGIN_MAX = (1 << 24) - 1

@@ -117,7 +117,8 @@ def reorder_depth(
     ⌈Σ_k (latency_k + CONTROLLER_CYCLES + queue_k × ii_{k+1}) / ii_0⌉ + 1.
 
     Args:
-        latency_cycles, ii_cycles: of each stage.
+        latency_cycles: of each stage, from a frame's first beat to its scores.
+        ii_cycles: clocks between frames of each stage.
         queue_frames: frames that may wait behind each stage but the last.
         most: limit.
     """

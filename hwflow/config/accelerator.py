@@ -90,3 +90,5 @@ class Accelerator(StrictModel):
     stages: tuple[StageHardware, ...]
     threshold_int: tuple[int, ...]
     retention_frames: tuple[int, ...]
+    queue_frames: tuple[int, ...]
+    reorder_frames: int

@@ -83,6 +83,8 @@ class Design(StrictModel):
     ``frame_beat_bytes``: bytes per beat of the frame stream, a power of two.
     ``retention_frames``: frames that the retention buffer of each decision holds; ``auto`` takes
     enough for the stage's latency and for bursts of hard frames at ``escalation_rate``.
+    ``reorder_frames``: results that may wait for earlier ones, a power of two, where the driver
+    asks for them in order; 0 leaves the store out, ``auto`` takes enough for the slowest frame.
     ``escalation_rate``: of the frames that reach a decision, the part that goes on; folding and
     retention buffers are planned for it. ``auto``: the upper end of the 95 % interval of what the
     bundle's calibration saw, or 0.25 where it has none.
@@ -106,6 +108,7 @@ class Design(StrictModel):
     stages: tuple[TargetCycles, ...] = Field(default=(TargetCycles(),), min_length=1)
     escalation_rate: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     retention_frames: Annotated[int, Field(ge=2, le=2**15)] | Literal["auto"] = "auto"
+    reorder_frames: Literal[0, 2, 4, 8, 16, 32, 64, 128, 256, "auto"] = "auto"
     model: Annotated[OnnxModel | ExampleModel, Field(discriminator="kind")] | None = None
     golden: GoldenFrames = GoldenFrames()
     target_ii: Cycles | None = None

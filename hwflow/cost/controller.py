@@ -11,9 +11,15 @@ from hwflow.cost.fifo import FifoMemory, fifo_memory, ram_ramb18
 from hwflow.cost.memory import distributed_ram_luts
 from hwflow.cost.resources import Resources
 
-# hwf_cascade's USER_BITS without thresholds: id and flags that travel beside a frame.
-FRAME_FLAGS = 23
+# hwf_cascade's USER_BITS without thresholds and place: id and flags that travel beside a frame.
+FRAME_FLAGS = 25
+RESULT_BITS = 64
 TICKETS_OF_LAST_STAGE = 32
+
+
+def retention_in_block(frames: int, *, frame_beats: int, beat_bits: int) -> bool:
+    """Return whether the frame memory of a retention buffer goes into block RAM."""
+    return fifo_memory(frame_beats << bits_for(frames), beat_bits) is FifoMemory.BLOCK
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Controller:
     frame_bytes: int
     frame_beat_bytes: int
     retention_frames: Sequence[int]
+    reorder_frames: int = 0
 
     kind = "controller"
 
@@ -44,17 +51,19 @@ class Controller:
         margin_bits = max(stage.score_bits for stage in self.stages)
         retained = [(beats << bits_for(frames), beat_bits) for frames in self.retention_frames]
         tickets = tuple(self._tickets(margin_bits + 1))
+        store = [(self.reorder_frames, RESULT_BITS)] if self.reorder_frames else []
         blocks = sum(
             ram_ramb18(*memory) for memory in retained if fifo_memory(*memory) is FifoMemory.BLOCK
         )
         lutram = sum(
             distributed_ram_luts(*memory)
-            for memory in (*retained, *tickets)
+            for memory in (*retained, *tickets, *store)
             if fifo_memory(*memory) is FifoMemory.DISTRIBUTED
         )
         decisions = len(self.retention_frames)
         terms = {
             "one": 1.0,
+            "reorder_frames": float(self.reorder_frames),
             "decisions": float(decisions),
             "threshold_bits": float(margin_bits * decisions),
             "retained_bits": float(beat_bits * decisions),
@@ -75,7 +84,8 @@ class Controller:
 
     def _tickets(self, threshold_bits: int) -> Iterator[tuple[int, int]]:
         """Yield depth and width of the queues of `hwf_level` and `hwf_retain`."""
-        user = FRAME_FLAGS + len(self.retention_frames) * threshold_bits
+        place = bits_for(self.reorder_frames) if self.reorder_frames else 1
+        user = FRAME_FLAGS + place + len(self.retention_frames) * threshold_bits
         for frames in self.retention_frames:
             slot = bits_for(frames)
             yield frames, slot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ from hwflow.config.bundle import BUNDLE_FILE, GOLDEN_FILE, Bundle, load_bundle
 from hwflow.config.design import Design
 from hwflow.config.fifos import Fifos, load_fifos
 from hwflow.config.folding import FOLDING_FILE, Folding, read_folding, render_folding
+from hwflow.cost.controller import retention_in_block
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
 from hwflow.dataflow.folding.file import stage_name
@@ -23,7 +25,7 @@ from hwflow.dataflow.lint import LINT_FILE, render_waivers
 from hwflow.dataflow.reach import Traffic, traffic
 from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, connected, generate, to_layers
 from hwflow.dataflow.stitch import RTL
-from hwflow.dataflow.surroundings import Surroundings, ports_of, retention_of
+from hwflow.dataflow.surroundings import Buffers, Surroundings, buffers_of, ports_of
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.lower.lowering import InputSpec, lower_file
@@ -176,16 +178,23 @@ def _compose(
     ``fifos``: depths of a file, where the design names one.
     """
     hardware = tuple(stage.hardware for stage in stages)
-    retention = retention_of(design, hardware, planned)
+    buffers = buffers_of(design, hardware, planned)
+    beats = -(-bundle.frame_bytes // design.frame_beat_bytes)
     parameters = AcceleratorParameters(
         stages=ports_of(hardware),
         classes=len(bundle.classes),
         frame_bytes=bundle.frame_bytes,
         frame_beat_bytes=design.frame_beat_bytes,
-        retention_frames=retention,
+        retention_frames=buffers.retention,
+        queue_frames=buffers.queue,
+        retention_in_block=tuple(
+            retention_in_block(frames, frame_beats=beats, beat_bits=8 * design.frame_beat_bytes)
+            for frames in buffers.retention
+        ),
         threshold_int=bundle.policy.threshold_int,
+        reorder_frames=buffers.reorder,
         build_id=_build_id(
-            (folder / BUNDLE / BUNDLE_FILE).read_bytes(), design, folding, retention, fifos
+            (folder / BUNDLE / BUNDLE_FILE).read_bytes(), design, folding, buffers, fifos
         ),
     )
     sources = list(dict.fromkeys(source for stage in stages for source in stage.sources))
@@ -212,7 +221,9 @@ def _compose(
         classes=len(bundle.classes),
         stages=hardware,
         threshold_int=bundle.policy.threshold_int,
-        retention_frames=retention,
+        retention_frames=buffers.retention,
+        queue_frames=buffers.queue,
+        reorder_frames=buffers.reorder,
     )
     (folder / FILE_LIST).write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
     (folder / LINT_FILE).write_text(render_waivers(sources), encoding="utf-8")
@@ -229,7 +240,7 @@ def _compose(
 
 
 def _build_id(
-    bundle: bytes, design: Design, folding: Folding, retention: Sequence[int], fifos: Fifos | None
+    bundle: bytes, design: Design, folding: Folding, buffers: Buffers, fifos: Fifos | None
 ) -> int:
     """Return 32 bits that name what decides the hardware, for the driver to compare.
 
@@ -242,7 +253,7 @@ def _build_id(
         "board": design.board,
         "clk_period_ns": design.clk_period_ns,
         "frame_beat_bytes": design.frame_beat_bytes,
-        "retention_frames": list(retention),
+        "buffers": dataclasses.asdict(buffers),
         "folding": [stage.model_dump() for stage in folding.stages],
         "fifos": depths,
     }

@@ -67,10 +67,15 @@ def controller_resources(
     frame_bytes: int,
     frame_beat_bytes: int,
     retention_frames: Sequence[int],
+    reorder_frames: int,
 ) -> Resources:
     """Return what the cascade around ``stages`` takes: controller, registers, retained frames.
 
     Arguments as in ``hwflow.rtl.accelerator.AcceleratorParameters``.
     """
     sides = tuple(StageSide(s.in_bytes, s.score_bits, s.score_lanes) for s in stages)
-    return price(Controller(sides, classes, frame_bytes, frame_beat_bytes, tuple(retention_frames)))
+    return price(
+        Controller(
+            sides, classes, frame_bytes, frame_beat_bytes, tuple(retention_frames), reorder_frames
+        )
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from hwflow.cascade.retention import MINIMUM_FRAMES, depth
+from hwflow.cascade.retention import MINIMUM_FRAMES, depth, queue_frames, reorder_depth
 from hwflow.config.accelerator import StageHardware
 from hwflow.config.bundle import Bundle
 from hwflow.config.design import Design
@@ -27,6 +27,15 @@ Model = Any
 SOC = Resources(lut=4000.0, lutram=500.0, ff=6000.0, bram36=4.0)
 
 
+@dataclass(frozen=True)
+class Buffers:
+    """Frames that the controller keeps: ``retention`` and ``queue`` by decision."""
+
+    retention: tuple[int, ...]
+    queue: tuple[int, ...]
+    reorder: int
+
+
 @dataclass(frozen=True, eq=False)
 class Surroundings:
     """What stands around the stages ``models``, hardware graphs without converters or FIFOs."""
@@ -38,22 +47,25 @@ class Surroundings:
 
     def least(self) -> Resources:
         """Return it with buffers as small as they can be, whatever the stages' folding."""
-        own = self.design.retention_frames
-        frames = MINIMUM_FRAMES if own == "auto" else own
-        return self._with(self._stages(), (frames,) * (len(self.models) - 1))
+        frames, places = self.design.retention_frames, self.design.reorder_frames
+        decisions = len(self.models) - 1
+        retention = (MINIMUM_FRAMES if frames == "auto" else frames,) * decisions
+        reorder = 0 if places == "auto" or not decisions else places
+        return self._with(self._stages(), Buffers(retention, retention, reorder))
 
     def now(self) -> Resources:
         """Return it for the models as they are folded now."""
         stages = self._stages()
-        return self._with(stages, retention_of(self.design, stages, self.traffic))
+        return self._with(stages, buffers_of(self.design, stages, self.traffic))
 
-    def _with(self, stages: Sequence[StageHardware], frames: Sequence[int]) -> Resources:
+    def _with(self, stages: Sequence[StageHardware], buffers: Buffers) -> Resources:
         return SOC + controller_resources(
             ports_of(stages),
             classes=len(self.bundle.classes),
             frame_bytes=self.bundle.frame_bytes,
             frame_beat_bytes=self.design.frame_beat_bytes,
-            retention_frames=frames,
+            retention_frames=buffers.retention,
+            reorder_frames=buffers.reorder,
         )
 
     def _stages(self) -> tuple[StageHardware, ...]:
@@ -78,10 +90,33 @@ def ports_of(stages: Sequence[StageHardware]) -> tuple[StagePorts, ...]:
     )
 
 
-def retention_of(
+def buffers_of(design: Design, stages: Sequence[StageHardware], traffic: Traffic) -> Buffers:
+    """Return the frames that the controller of ``stages`` keeps: as asked for, or enough."""
+    retention = _retention(design, stages, traffic)
+    queue = tuple(
+        queue_frames(
+            frames,
+            latency_cycles=stage.latency_estimate_cycles,
+            ii_cycles=stage.ii_bound_cycles,
+        )
+        for frames, stage in zip(retention, stages, strict=False)
+    )
+    if len(stages) == 1:
+        reorder = 0  # one stage answers in order
+    elif design.reorder_frames != "auto":
+        reorder = design.reorder_frames
+    else:
+        reorder = reorder_depth(
+            latency_cycles=[stage.latency_estimate_cycles for stage in stages],
+            ii_cycles=[stage.ii_bound_cycles for stage in stages],
+            queue_frames=queue,
+        )
+    return Buffers(retention, queue, reorder)
+
+
+def _retention(
     design: Design, stages: Sequence[StageHardware], traffic: Traffic
 ) -> tuple[int, ...]:
-    """Return the frames that the retention buffer of each decision holds."""
     if design.retention_frames != "auto":
         return (design.retention_frames,) * (len(stages) - 1)
     return tuple(

@@ -40,9 +40,11 @@ class StagePorts:
 class AcceleratorParameters:
     """Everything that ``hwf_accelerator`` is generated from.
 
-    ``retention_frames`` and ``threshold_int`` (reset values of the registers) have one entry per
-    decision, so one fewer than ``stages``. ``build_id`` is what the driver compares with the
-    bundle, 32 bits.
+    ``retention_frames``, ``queue_frames`` (how many of them may wait for the next stage before
+    frames are shed), ``retention_in_block`` (in block RAM) and ``threshold_int`` (reset values of
+    the registers) have one entry per decision, so one fewer than ``stages``. ``reorder_frames``:
+    results that may wait for earlier ones, a power of two, or 0 for no order but that of
+    completion. ``build_id`` is what the driver compares with the bundle, 32 bits.
 
     Raises:
         ConfigError: on values that the hardware cannot have.
@@ -53,7 +55,10 @@ class AcceleratorParameters:
     frame_bytes: int
     frame_beat_bytes: int
     retention_frames: tuple[int, ...]
+    queue_frames: tuple[int, ...]
+    retention_in_block: tuple[bool, ...]
     threshold_int: tuple[int, ...]
+    reorder_frames: int = 0
     build_id: int = 0
 
     def __post_init__(self) -> None:
@@ -80,6 +85,8 @@ class AcceleratorParameters:
         check(0 <= self.build_id < 1 << 32, "build_id", "32 bits", self.build_id)
         for name, values, high in (
             ("retention_frames", self.retention_frames, MAX_SLOTS),
+            ("queue_frames", self.queue_frames, MAX_SLOTS),
+            ("retention_in_block", self.retention_in_block, 1),
             ("threshold_int", self.threshold_int, (1 << 32) - 1),
         ):
             check(
@@ -88,9 +95,18 @@ class AcceleratorParameters:
                 f"{count - 1} entries for {count} stages",
                 f"{len(values)}",
             )
-            low = 2 if name == "retention_frames" else 0
+            low = {"retention_frames": 2, "queue_frames": 1}.get(name, 0)
             for value in values:
                 check(low <= value <= high, name, f"each in {low}..{high}", value)
+        for queue, frames in zip(self.queue_frames, self.retention_frames, strict=True):
+            check(queue <= frames, "queue_frames", f"at most retention_frames, {frames}", queue)
+        places = self.reorder_frames
+        check(
+            places == 0 or (2 <= places <= MAX_SLOTS and places & (places - 1) == 0),
+            "reorder_frames",
+            f"0 or a power of two from 2 to {MAX_SLOTS}",
+            places,
+        )
         # Sample ids must differ among the frames inside; what stages hold beyond is far less.
         check(
             sum(self.retention_frames) <= MAX_SLOTS,
@@ -139,6 +155,7 @@ def registers_of(parameters: AcceleratorParameters) -> RegisterMap:
         frame_bytes=parameters.frame_bytes,
         frame_beat_bytes=parameters.frame_beat_bytes,
         thresholds=parameters.threshold_int,
+        reorder_frames=parameters.reorder_frames,
         build_id=parameters.build_id,
     )
 

@@ -21,6 +21,8 @@ CASCADE_SOURCES: tuple[Path, ...] = tuple(
         "hwf_retain",
         "hwf_decide",
         "hwf_level",
+        "hwf_reorder",
+        "hwf_alarm",
         "hwf_cascade",
     )
 )

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Controller of a cascade of `Stages` >= 1 classifiers: each accepted frame yields one result word,
-// in order of completion. Bit-exact model: hwflow.cascade.controller.
+// Controller of a cascade of `Stages` >= 1 classifiers: each accepted frame yields one result word.
+// Bit-exact model: hwflow.cascade.controller; manual: docs/controller.md.
 //
 // Stage k takes frames from m_axis_stage slice k (`FrameBeats` beats, tlast on the last) and
 // answers each with a verdict (label, unsigned margin), in order. The frame exits at the first stage
 // whose margin reaches its threshold, else at the last one. `RetainFrames` slice k: frames kept
-// beside stage k for its decision; formula in hwf_retain.
-// Thresholds and force are sampled when a frame's first beat is accepted and travel with it.
+// beside stage k for its decision; formula in hwf_retain. `QueueFrames` slice k: how many of them
+// may wait for stage k + 1 before frames are shed. `RetainInBlock` bit k: in block RAM.
+// Thresholds, force, order and shed are sampled when a frame's first beat is accepted and travel
+// with it. order: its result leaves in order of acceptance among such frames, others at completion;
+// `ReorderFrames` of them may be inside, beyond that the input stalls (0: order is ignored).
+// shed: where the next stage's queue is full, it exits early instead of waiting.
 // Result: id 15:0, label 27:16, exit stage 31:28, margin 55:32 (saturated), flags 63:56 = frame was
-// short (bit 56), long (57), exit stage was forced (58).
+// short (bit 56), long (57), exit stage was forced (58), shed (59), in order (60).
 // `core_rst_n_i` is the soft reset, low at least whenever ap_rst_n is: all frames inside vanish, a
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
 // Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat of
 // which some escalate may take half a clock more. Exit latency, from first beat to result: the
-// stage's + 7 clocks, gearbox and hwf_top2 included.
+// stage's + 7 clocks, gearbox and hwf_top2 included; with a reorder store + 8, in order + 9.
 // Handshake: no combinational path leads from one stream port to another.
 `default_nettype none
 
@@ -23,6 +27,9 @@ module hwf_cascade #(
     parameter int unsigned BeatBits = 64,
     parameter int unsigned MarginBits = 16,
     parameter logic [16*Stages-1:0] RetainFrames = {Stages{16'd4}},
+    parameter logic [16*Stages-1:0] QueueFrames = RetainFrames,
+    parameter logic [Stages-1:0] RetainInBlock = '0,
+    parameter int unsigned ReorderFrames = 0,
     localparam int unsigned LabelBits = 12,
     localparam int unsigned Decisions = Stages > 1 ? Stages - 1 : 1  // ports are never empty
 ) (
@@ -33,6 +40,8 @@ module hwf_cascade #(
     input wire logic                    enable_i,
     input wire logic                    force_enable_i,
     input wire logic [             3:0] force_stage_i,
+    input wire logic                    order_i,
+    input wire logic                    shed_i,
     input wire logic [32*Decisions-1:0] thresholds_i,
 
     input  wire logic [BeatBits-1:0] s_axis_frame_tdata,
@@ -59,6 +68,9 @@ module hwf_cascade #(
     output logic              frame_short_o,
     output logic              frame_long_o,
     output logic [Stages-1:0] exits_o,
+    output logic [Stages-1:0] sheds_o,
+    output logic              decided_o,      // stage 0 decided by margin
+    output logic              wished_o,       // with it: the frame was unsure
     output logic              stall_input_o,
     output logic [Stages-1:0] stall_stage_o,
 
@@ -74,24 +86,29 @@ module hwf_cascade #(
     $fatal(1, "hwf_cascade: MarginBits must be 1 to 32");
   end
 
-  localparam int unsigned BASE_BITS = 23;  // id, short, long, force enable, force stage
+  localparam int unsigned PLACE_BITS = ReorderFrames > 1 ? $clog2(ReorderFrames) : 1;
+  localparam int unsigned BASE_BITS = 25 + PLACE_BITS;  // as hwf_decide says
   localparam int unsigned THRESHOLD_BITS = MarginBits + 1;
-  localparam int unsigned SETTINGS_BITS = 5 + (Stages - 1) * THRESHOLD_BITS;
+  localparam int unsigned CHOICE_BITS = 7 + PLACE_BITS;
+  localparam int unsigned SETTINGS_BITS = CHOICE_BITS + (Stages - 1) * THRESHOLD_BITS;
   localparam int unsigned USER_BITS = BASE_BITS + (Stages - 1) * THRESHOLD_BITS;
   localparam int unsigned LAST_TICKETS = 32;  // one LUTRAM deep: frames inside the last stage
 
   // ---- Settings in the form that travels with a frame -------------------------------------------
   logic [SETTINGS_BITS-1:0] settings;
-  assign settings[4:0] = {force_stage_i, force_enable_i};
+  logic [PLACE_BITS-1:0] place;
+  logic place_valid, order;
+  assign order = order_i && ReorderFrames != 0;
+  assign settings[CHOICE_BITS-1:0] = {place, shed_i, order, force_stage_i, force_enable_i};
   for (genvar k = 0; k < Stages - 1; k++) begin : gen_threshold
     logic [31:0] threshold;
     assign threshold = thresholds_i[32*k+:32];
     // The highest bit says "beyond every margin".
     if (MarginBits < 32) begin : gen_clip
-      assign settings[5+k*THRESHOLD_BITS+:THRESHOLD_BITS] =
+      assign settings[CHOICE_BITS+k*THRESHOLD_BITS+:THRESHOLD_BITS] =
           {threshold[31:MarginBits] != '0, threshold[MarginBits-1:0]};
     end else begin : gen_whole
-      assign settings[5+k*THRESHOLD_BITS+:THRESHOLD_BITS] = {1'b0, threshold};
+      assign settings[CHOICE_BITS+k*THRESHOLD_BITS+:THRESHOLD_BITS] = {1'b0, threshold};
     end
   end
   if (Stages == 1) begin : gen_no_threshold
@@ -113,7 +130,7 @@ module hwf_cascade #(
       .ap_clk,
       .ap_rst_n,
       .flush_i(!core_rst_n_i),
-      .enable_i,
+      .enable_i(enable_i && (!order || place_valid)),
       .settings_i(settings),
       .s_axis_tdata(s_axis_frame_tdata),
       .s_axis_tvalid(s_axis_frame_tvalid),
@@ -130,14 +147,18 @@ module hwf_cascade #(
       .draining_o
   );
 
-  logic [Stages*64-1:0] exit_tdata;
-  logic [Stages-1:0] exit_tvalid, exit_tready;
+  localparam int unsigned EXIT_BITS = PLACE_BITS + 64;
+  logic [Stages*EXIT_BITS-1:0] exit_tdata;
+  logic [Stages-1:0] exit_tvalid, exit_tready, decided, wished;
+  assign decided_o = decided[0];
+  assign wished_o  = wished[0];
 
   for (genvar k = 0; k < Stages; k++) begin : gen_level
     localparam bit LAST = k == Stages - 1;
     localparam int unsigned IN_BITS = USER_BITS - k * THRESHOLD_BITS;
     localparam int unsigned ON_BITS = LAST ? BASE_BITS : IN_BITS - THRESHOLD_BITS;
     localparam int unsigned FRAMES = LAST ? LAST_TICKETS : 32'(RetainFrames[16*k+:16]);
+    localparam int unsigned QUEUE = LAST ? LAST_TICKETS : 32'(QueueFrames[16*k+:16]);
 
     hwf_level #(
         .Stage(k),
@@ -146,7 +167,10 @@ module hwf_cascade #(
         .Beats(FrameBeats),
         .BeatBits(BeatBits),
         .MarginBits(MarginBits),
-        .UserBits(IN_BITS)
+        .PlaceBits(PLACE_BITS),
+        .UserBits(IN_BITS),
+        .Queue(QUEUE),
+        .RetainInBlock(RetainInBlock[k])
     ) u_level (
         .ap_clk,
         .ap_rst_n(core_rst_n_i),
@@ -163,15 +187,18 @@ module hwf_cascade #(
         .verdict_ready_o(verdict_ready_o[k]),
         .verdict_label_i(verdict_label_i[k*LabelBits+:LabelBits]),
         .verdict_margin_i(verdict_margin_i[k*MarginBits+:MarginBits]),
-        .m_axis_exit_tdata(exit_tdata[64*k+:64]),
+        .m_axis_exit_tdata(exit_tdata[EXIT_BITS*k+:64]),
         .m_axis_exit_tvalid(exit_tvalid[k]),
         .m_axis_exit_tready(exit_tready[k]),
+        .m_axis_exit_tuser(exit_tdata[EXIT_BITS*k+64+:PLACE_BITS]),
         .m_axis_tdata(tdata[(k+1)*BeatBits+:BeatBits]),
         .m_axis_tvalid(tvalid[k+1]),
         .m_axis_tready(tready[k+1]),
         .m_axis_tlast(tlast[k+1]),
         .m_axis_tuser(tuser[(k+1)*USER_BITS+:ON_BITS]),
-        .occupancy_o(retained_o[16*k+:16])
+        .occupancy_o(retained_o[16*k+:16]),
+        .decided_o(decided[k]),
+        .wished_o(wished[k])
     );
     if (ON_BITS < USER_BITS) begin : gen_spent
       assign tuser[(k+1)*USER_BITS+ON_BITS+:USER_BITS-ON_BITS] = '0;
@@ -181,12 +208,12 @@ module hwf_cascade #(
   end
   assign tready[Stages] = 1'b0;  // nothing leaves the last level this way
 
-  logic [63:0] merged_tdata;
+  logic [EXIT_BITS-1:0] merged_tdata;
   logic merged_tvalid, merged_tready;
 
   hwf_merge #(
       .Inputs(Stages),
-      .DataBits(64)
+      .DataBits(EXIT_BITS)
   ) u_merge (
       .ap_clk,
       .ap_rst_n(core_rst_n_i),
@@ -198,15 +225,46 @@ module hwf_cascade #(
       .m_axis_tready(merged_tready)
   );
 
+  logic [63:0] result_tdata;
+  logic result_tvalid, result_tready;
+
+  if (ReorderFrames != 0) begin : gen_reorder
+    hwf_reorder #(
+        .Frames  (ReorderFrames),
+        .DataBits(64)
+    ) u_reorder (
+        .ap_clk,
+        .ap_rst_n(core_rst_n_i),
+        .place_o(place),
+        .place_valid_o(place_valid),
+        .place_take_i(frame_accepted_o && order),
+        .s_axis_tdata(merged_tdata[63:0]),
+        .s_axis_tvalid(merged_tvalid),
+        .s_axis_tready(merged_tready),
+        .s_axis_tuser({merged_tdata[64+:PLACE_BITS], merged_tdata[60]}),
+        .m_axis_tdata(result_tdata),
+        .m_axis_tvalid(result_tvalid),
+        .m_axis_tready(result_tready)
+    );
+  end else begin : gen_no_reorder
+    assign place = '0;
+    assign place_valid = 1'b1;
+    assign result_tdata = merged_tdata[63:0];
+    assign result_tvalid = merged_tvalid;
+    assign merged_tready = result_tready;
+    logic unused_place;
+    assign unused_place = &merged_tdata[64+:PLACE_BITS];
+  end
+
   // Without it the sink's ready would reach back through the decision into the stages.
   hwf_skid #(
       .DataBits(64)
   ) u_result (
       .ap_clk,
       .ap_rst_n(core_rst_n_i),
-      .s_axis_tdata(merged_tdata),
-      .s_axis_tvalid(merged_tvalid),
-      .s_axis_tready(merged_tready),
+      .s_axis_tdata(result_tdata),
+      .s_axis_tvalid(result_tvalid),
+      .s_axis_tready(result_tready),
       .m_axis_tdata(m_axis_result_tdata),
       .m_axis_tvalid(m_axis_result_tvalid),
       .m_axis_tready(m_axis_result_tready)
@@ -217,6 +275,7 @@ module hwf_cascade #(
   assign delivered = m_axis_result_tvalid && m_axis_result_tready;
   for (genvar k = 0; k < Stages; k++) begin : gen_exit
     assign exits_o[k] = delivered && m_axis_result_tdata[31:28] == 4'(k);
+    assign sheds_o[k] = exits_o[k] && m_axis_result_tdata[59];
   end
   assign stall_input_o = s_axis_frame_tvalid && !s_axis_frame_tready;
   assign stall_stage_o = m_axis_stage_tvalid & ~m_axis_stage_tready;
@@ -229,7 +288,7 @@ module hwf_cascade #(
   assign idle_o = inside_q == '0 && !draining_o;
 
   logic unused_last;
-  assign unused_last = &{1'b0, tdata[Stages*BeatBits+:BeatBits], tuser[Stages*USER_BITS+:USER_BITS],
+  assign unused_last = &{1'b0, decided, wished, tdata[Stages*BeatBits+:BeatBits], tuser[Stages*USER_BITS+:USER_BITS],
                          tvalid[Stages], tlast[Stages]};
 
 endmodule

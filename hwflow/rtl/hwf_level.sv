@@ -16,8 +16,11 @@ module hwf_level #(
     parameter int unsigned Beats = 4,
     parameter int unsigned BeatBits = 64,
     parameter int unsigned MarginBits = 8,
-    parameter int unsigned UserBits = 32,
-    localparam int unsigned BaseBits = 23,
+    parameter int unsigned PlaceBits = 1,
+    parameter int unsigned UserBits = 64,
+    parameter int unsigned Queue = Frames,
+    parameter bit RetainInBlock = 1'b0,
+    localparam int unsigned BaseBits = 25 + PlaceBits,
     localparam int unsigned OnBits = Last ? BaseBits : UserBits - (MarginBits + 1)
 ) (
     input wire logic ap_clk,
@@ -39,9 +42,10 @@ module hwf_level #(
     input  wire logic [          11:0] verdict_label_i,
     input  wire logic [MarginBits-1:0] verdict_margin_i,
 
-    output      logic [63:0] m_axis_exit_tdata,
-    output      logic        m_axis_exit_tvalid,
-    input  wire logic        m_axis_exit_tready,
+    output      logic [         63:0] m_axis_exit_tdata,
+    output      logic                 m_axis_exit_tvalid,
+    input  wire logic                 m_axis_exit_tready,
+    output      logic [PlaceBits-1:0] m_axis_exit_tuser,
 
     output      logic [BeatBits-1:0] m_axis_tdata,
     output      logic                m_axis_tvalid,
@@ -49,7 +53,9 @@ module hwf_level #(
     output      logic                m_axis_tlast,
     output      logic [  OnBits-1:0] m_axis_tuser,
 
-    output logic [15:0] occupancy_o
+    output logic [15:0] occupancy_o,
+    output logic        decided_o,
+    output logic        wished_o
 );
 
   localparam int unsigned SLOT_BITS = Frames > 1 ? $clog2(Frames) : 1;
@@ -91,7 +97,7 @@ module hwf_level #(
   logic [SLOT_BITS-1:0] ticket_slot, decision_slot;
   logic [UserBits-1:0] ticket_user;
   logic ticket_valid, ticket_ready;
-  logic decision_escalate, decision_valid, decision_ready;
+  logic decision_escalate, decision_valid, decision_ready, queue_full;
   logic [OnBits-1:0] decision_user;
 
   if (Last) begin : gen_last
@@ -115,6 +121,7 @@ module hwf_level #(
     assign to_keep_ready = push_ready || !copy_last;
     assign ticket_slot = '0;
     assign decision_ready = 1'b1;
+    assign queue_full = 1'b0;
     assign m_axis_tdata = '0;
     assign m_axis_tvalid = 1'b0;
     assign m_axis_tlast = 1'b0;
@@ -129,7 +136,9 @@ module hwf_level #(
         .Beats(Beats),
         .BeatBits(BeatBits),
         .UserBits(UserBits),
-        .OnBits(OnBits)
+        .OnBits(OnBits),
+        .Queue(Queue),
+        .InBlock(RetainInBlock)
     ) u_retain (
         .ap_clk,
         .ap_rst_n,
@@ -147,6 +156,7 @@ module hwf_level #(
         .decision_user_i(decision_user),
         .decision_valid_i(decision_valid),
         .decision_ready_o(decision_ready),
+        .queue_full_o(queue_full),
         .m_axis_tdata,
         .m_axis_tvalid,
         .m_axis_tready,
@@ -161,6 +171,7 @@ module hwf_level #(
       .Last(Last),
       .MarginBits(MarginBits),
       .SlotBits(SLOT_BITS),
+      .PlaceBits(PlaceBits),
       .UserBits(UserBits)
   ) u_decide (
       .ap_clk,
@@ -178,9 +189,13 @@ module hwf_level #(
       .decision_user_o(decision_user),
       .decision_valid_o(decision_valid),
       .decision_ready_i(decision_ready),
+      .queue_full_i(queue_full),
       .m_axis_exit_tdata,
       .m_axis_exit_tvalid,
-      .m_axis_exit_tready
+      .m_axis_exit_tready,
+      .m_axis_exit_tuser,
+      .decided_o,
+      .wished_o
   );
 
 endmodule

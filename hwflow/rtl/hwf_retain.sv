@@ -6,7 +6,10 @@
 // m_axis, which frees it when its last beat was read. Slots are freed in any order, so a frame that
 // waits for the next stage holds back neither later decisions nor the slots of frames that exited.
 // No free slot: the input stalls. Queues hold `Frames` entries, so they never stall by themselves.
-// Memory: 2^⌈log2 Frames⌉ × Beats words at address {beat, slot}, one clocked read port.
+// `queue_full_o`: `Queue` frames wait for the next stage or are being sent, the one in
+// decision_* included; a decision that is made while it is low keeps to `Queue`.
+// Memory: 2^⌈log2 Frames⌉ × Beats words at address {beat, slot}, one clocked read port; in block
+// RAM if InBlock, else in LUTs.
 // Latency: a ticket one clock after tlast; a first beat two clocks after its decision.
 // Throughput: one beat a clock in and out, frames back to back. Input `ready` comes from registers.
 //
@@ -22,6 +25,8 @@ module hwf_retain #(
     parameter int unsigned BeatBits = 64,
     parameter int unsigned UserBits = 8,  // with the frame in
     parameter int unsigned OnBits = 8,    // with the frame on to the next stage
+    parameter int unsigned Queue = Frames,
+    parameter bit InBlock = 1'b0,
     localparam int unsigned SlotBits = Frames > 1 ? $clog2(Frames) : 1
 ) (
     input wire logic ap_clk,
@@ -43,6 +48,7 @@ module hwf_retain #(
     input  wire logic [  OnBits-1:0] decision_user_i,
     input  wire logic                decision_valid_i,
     output      logic                decision_ready_o,
+    output      logic                queue_full_o,
 
     output      logic [BeatBits-1:0] m_axis_tdata,
     output      logic                m_axis_tvalid,
@@ -55,6 +61,9 @@ module hwf_retain #(
 
   if (Frames < 2 || Frames > 32768) begin : gen_check_frames
     $fatal(1, "hwf_retain: Frames must be 2 to 32768");
+  end
+  if (Queue < 1 || Queue > Frames) begin : gen_check_queue
+    $fatal(1, "hwf_retain: Queue must be 1 to Frames");
   end
 
   localparam int unsigned FRESH_BITS = $clog2(Frames + 1);
@@ -138,7 +147,7 @@ module hwf_retain #(
 
   logic wait_valid, wait_ready_unused;
   logic [OnBits-1:0] wait_user;
-  logic [FRESH_BITS-1:0] wait_count_unused;
+  logic [FRESH_BITS-1:0] wait_count, offered;
   hwf_fifo #(
       .DataBits(OnBits + SlotBits),
       .Depth(Frames)
@@ -151,8 +160,10 @@ module hwf_retain #(
       .m_axis_tdata({wait_user, read_slot}),
       .m_axis_tvalid(wait_valid),
       .m_axis_tready(read_done),
-      .count_o(wait_count_unused)
+      .count_o(wait_count)
   );
+  assign offered = FRESH_BITS'(decision_valid_i && decision_escalate_i);
+  assign queue_full_o = wait_count >= FRESH_BITS'(Queue) - offered;
 
   // ---- Read side --------------------------------------------------------------------------------
   logic [BEAT_COUNT_BITS-1:0] read_beat_q;
@@ -177,12 +188,18 @@ module hwf_retain #(
   end
 
   // ---- Frame memory: one write port, one clocked read port --------------------------------------
-  logic [BeatBits-1:0] frame_mem[WORDS];
   logic [A_BITS-1:0] write_address, read_address;
   assign write_address = {write_beat_q, slot};
   assign read_address = {read_beat_q, read_slot};
-  always_ff @(posedge ap_clk) if (write) frame_mem[write_address] <= s_axis_tdata;
-  always_ff @(posedge ap_clk) if (read) m_axis_tdata <= frame_mem[read_address];
+  if (InBlock) begin : gen_block
+    (* ram_style = "block" *) logic [BeatBits-1:0] frame_mem[WORDS];
+    always_ff @(posedge ap_clk) if (write) frame_mem[write_address] <= s_axis_tdata;
+    always_ff @(posedge ap_clk) if (read) m_axis_tdata <= frame_mem[read_address];
+  end else begin : gen_distributed
+    (* ram_style = "distributed" *) logic [BeatBits-1:0] frame_mem[WORDS];
+    always_ff @(posedge ap_clk) if (write) frame_mem[write_address] <= s_axis_tdata;
+    always_ff @(posedge ap_clk) if (read) m_axis_tdata <= frame_mem[read_address];
+  end
 
   // ---- Occupancy --------------------------------------------------------------------------------
   logic enter;

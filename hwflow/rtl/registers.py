@@ -10,7 +10,7 @@ from enum import StrEnum
 from hwflow.rtl.template import render_template
 
 ID = 0x48574643  # "HWFC"
-VERSION = 0x0001_0000  # major, minor
+VERSION = 0x0001_0001  # major, minor
 ADDRESS_BITS = 12
 WORD_BYTES = 4
 
@@ -21,7 +21,8 @@ class Kind(StrEnum):
     A ``setting`` is written by the driver; a ``pulse`` reads as 0 and fires when 1 is written;
     ``constant`` is fixed in the design; ``status`` is a live input; a ``counter`` counts event
     cycles and wraps; a ``peak`` holds the highest value of an input; ``timer`` counts every clock
-    in 64 bits, whose upper half ``timer_high`` holds as it was when the lower half was read.
+    in 64 bits, whose upper half ``timer_high`` holds as it was when the lower half was read; a
+    ``sticky`` bit is set by an event and cleared by writing 1, the event going first.
     Soft reset clears counters, peaks and the timer.
     """
 
@@ -33,9 +34,10 @@ class Kind(StrEnum):
     PEAK = "peak"
     TIMER = "timer"
     TIMER_HIGH = "timer_high"
+    STICKY = "sticky"
 
 
-WRITABLE = frozenset({Kind.SETTING, Kind.PULSE})
+WRITABLE = frozenset({Kind.SETTING, Kind.PULSE, Kind.STICKY})
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,14 @@ def cascade_registers(
     frame_bytes: int,
     frame_beat_bytes: int,
     thresholds: Sequence[int],
+    reorder_frames: int,
     build_id: int,
 ) -> RegisterMap:
     """Return the register map of a cascade; offsets are the same for every number of stages.
 
-    ``thresholds``: reset values, one per decision.
+    ``thresholds``: reset values, one per decision. ``reorder_frames``: 0 if there is no store.
     """
+    order = "Results leave in order of acceptance"
     control = (
         Field("enable", Kind.SETTING, 0, 1, "Take frames; 0 stops before the next frame", 1),
         Field(
@@ -148,6 +152,16 @@ def cascade_registers(
             4,
             "Exit stage while force_enable is set; beyond the last stage means the last",
         ),
+        Field("order", Kind.SETTING, 8, 1, order)
+        if reorder_frames
+        else Field("order", Kind.CONSTANT, 8, 1, f"{order}: not in this design"),
+        Field(
+            "shed",
+            Kind.SETTING,
+            9,
+            1,
+            "A frame that would wait in a full queue exits early instead; 0: it waits",
+        ),
     )
     status = (
         Field("idle", Kind.STATUS, 0, 1, "No frame is inside"),
@@ -165,8 +179,20 @@ def cascade_registers(
         _word("build_id", 0x08, Kind.CONSTANT, "Which build this is", reset=build_id),
         Register("shape", 0x0C, "Sizes of the design", shape),
         _word("frame_bytes", 0x10, Kind.CONSTANT, "Bytes per frame", reset=frame_bytes),
-        Register("control", 0x14, "Control; force is sampled with a frame's first beat", control),
+        Register(
+            "control",
+            0x14,
+            "Control; force, order and shed are sampled with a frame's first beat",
+            control,
+        ),
         Register("status", 0x18, "Status", status),
+        _word(
+            "reorder_frames",
+            0x1C,
+            Kind.CONSTANT,
+            "Ordered frames that may be inside",
+            reset=reorder_frames,
+        ),
         _word("cycles_low", 0x20, Kind.TIMER, "Clock cycles, bits 31:0; a read latches the rest"),
         _word("cycles_high", 0x24, Kind.TIMER_HIGH, "Clock cycles, bits 63:32, as latched"),
         _word("frames_in", 0x28, Kind.COUNTER, "Frames whose first beat was accepted"),
@@ -202,7 +228,36 @@ def cascade_registers(
             _word(f"{name}_{k}", base + 4 * k, kind, f"Frames retained beside stage {k}, {what}")
             for k in range(stages - 1)
         ]
+    registers += _alarm_and_interrupt()
+    registers += [
+        _word(f"shed_{k}", 0x1C0 + 4 * k, Kind.COUNTER, f"Results of stage {k} that were shed")
+        for k in range(stages - 1)
+    ]
     return RegisterMap(tuple(registers))
+
+
+def _alarm_and_interrupt() -> list[Register]:
+    window = "Decisions of stage 0 in a window of the escalation alarm; 0 switches it off"
+    limit = "The alarm tells of a window in which more frames than this were unsure"
+    causes = (
+        ("alarm", "More frames were unsure than alarm_limit"),
+        ("malformed", "A frame was short or long"),
+        ("shed", "A frame was shed"),
+    )
+    status = tuple(
+        Field(name, Kind.STICKY, bit, 1, f"{what}; write 1 to clear")
+        for bit, (name, what) in enumerate(causes)
+    )
+    enable = tuple(
+        Field(name, Kind.SETTING, bit, 1, f"irq_o is high while irq_status.{name} is set")
+        for bit, (name, _) in enumerate(causes)
+    )
+    return [
+        Register("alarm_window", 0x180, window, (Field("value", Kind.SETTING, 0, 16, window),)),
+        Register("alarm_limit", 0x184, limit, (Field("value", Kind.SETTING, 0, 16, limit),)),
+        Register("irq_status", 0x188, "What happened since it was cleared", status),
+        Register("irq_enable", 0x18C, "What raises the interrupt", enable),
+    ]
 
 
 def render_registers(registers: RegisterMap) -> str:

@@ -7,9 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwflow.cascade.controller import NOT_FORCED, Settings, run_controller
+from hwflow.cascade.controller import (
+    NOT_FORCED,
+    NOT_SHED,
+    Settings,
+    alarms,
+    delivery,
+    run_controller,
+)
 from hwflow.cascade.decision import run_cascade
-from hwflow.cascade.result import FLAG_FORCED, FLAG_LONG, FLAG_SHORT, MARGIN_MAX
+from hwflow.cascade.result import (
+    FLAG_FORCED,
+    FLAG_LONG,
+    FLAG_ORDERED,
+    FLAG_SHED,
+    FLAG_SHORT,
+    MARGIN_MAX,
+)
 
 
 def scores_with_margins(*margins):
@@ -22,11 +36,19 @@ def scores_with_margins(*margins):
     return result
 
 
+def settings_of(thresholds, *, force_stage=None, order=None, may_shed=None):
+    count = len(thresholds)
+    return Settings(
+        np.array(thresholds),
+        np.array(force_stage or [NOT_FORCED] * count),
+        np.array(order or [False] * count),
+        np.array(may_shed or [False] * count),
+    )
+
+
 def test_by_hand():
     scores = scores_with_margins([9, 5, 4, 4], [0, 7, 6, 5], [1, 1, 1, 1])
-    settings = Settings(
-        np.array([[5, 6], [5, 6], [5, 6], [5, 6]]), np.array([NOT_FORCED, 1, NOT_FORCED, 15])
-    )
+    settings = settings_of([[5, 6]] * 4, force_stage=[NOT_FORCED, 1, NOT_FORCED, 15])
     flags = np.array([0, FLAG_SHORT, FLAG_LONG, 0])
     results, counters = run_controller(scores, settings, flags=flags, first_id=65534)
     np.testing.assert_array_equal(results.sample_id, [65534, 65535, 0, 1])
@@ -42,14 +64,14 @@ def test_by_hand():
 
 def test_a_threshold_belongs_to_its_frame():
     scores = scores_with_margins([5, 5, 5], [1, 1, 1])
-    settings = Settings(np.array([[5], [6], [0]]), np.full(3, NOT_FORCED))
+    settings = settings_of([[5], [6], [0]])
     results, _ = run_controller(scores, settings)
     np.testing.assert_array_equal(results.exit_stage, [0, 1, 0])
 
 
 def test_margin_saturates_but_the_decision_does_not():
     scores = scores_with_margins([MARGIN_MAX + 5, MARGIN_MAX + 5], [3, 3])
-    settings = Settings(np.array([[MARGIN_MAX + 5], [MARGIN_MAX + 6]]), np.full(2, NOT_FORCED))
+    settings = settings_of([[MARGIN_MAX + 5], [MARGIN_MAX + 6]])
     results, _ = run_controller(scores, settings)
     np.testing.assert_array_equal(results.exit_stage, [0, 1])
     np.testing.assert_array_equal(results.margin, [MARGIN_MAX, 3])
@@ -87,4 +109,49 @@ def test_shapes_are_checked():
     with pytest.raises(ValueError, match="thresholds: expected"):
         run_controller(scores, Settings.constant(1, [1, 2]))
     with pytest.raises(ValueError, match="force_stage: expected"):
-        run_controller(scores, Settings(np.zeros((1, 1), np.int64), np.zeros(2, np.int64)))
+        run_controller(scores, settings_of([[0]], force_stage=[0, 0]))
+
+
+def test_a_shed_frame_exits_where_it_was_unsure():
+    scores = scores_with_margins([4, 4, 4], [1, 1, 9])
+    settings = settings_of([[5, 5]] * 3, order=[True, False, False], may_shed=[True, True, False])
+    shed = np.array([0, NOT_SHED, NOT_SHED])
+    results, counters = run_controller([*scores, scores[0]], settings, shed_stage=shed)
+    np.testing.assert_array_equal(results.exit_stage, [0, 2, 1])
+    np.testing.assert_array_equal(results.flags, [FLAG_SHED | FLAG_ORDERED, 0, 0])
+    np.testing.assert_array_equal(counters.sheds, [1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("margin", "force_stage", "may_shed", "stage", "message"),
+    [
+        (5, NOT_FORCED, True, 0, "exits at stage 0 anyway"),
+        (4, 1, True, 0, "exits at stage 0 anyway"),
+        (4, NOT_FORCED, False, 0, "may not be shed"),
+        (5, NOT_FORCED, True, 1, "never decided by margin at stage 1"),
+        (4, NOT_FORCED, True, 2, "never decided by margin at stage 2"),
+    ],
+)
+def test_frames_that_cannot_have_been_shed_are_refused(
+    margin, force_stage, may_shed, stage, message
+):
+    scores = scores_with_margins([margin], [9], [0])
+    settings = settings_of([[5, 10]], force_stage=[force_stage], may_shed=[may_shed])
+    with pytest.raises(ValueError, match=message):
+        run_controller(scores, settings, shed_stage=np.array([stage]))
+
+
+def test_order_of_delivery():
+    exits, order = np.array([0, 1, 0, 0]), np.array([True, True, False, False])
+    deliver = lambda *frames: delivery(np.array(frames), exit_stage=exits, order=order)  # noqa: E731
+    assert deliver(0, 1, 2, 3) is None
+    assert deliver(2, 0, 3, 1) is None
+    assert deliver(1, 0, 2, 3) == "ordered frames: 0 leaves after 1"
+    assert deliver(0, 3, 1, 2) == "frames that exit at stage 0: 2 leaves after 3"
+
+
+def test_alarms_fire_at_the_end_of_a_window_beyond_the_limit():
+    wishes = np.array([1, 1, 0, 0, 1, 0, 1, 1], dtype=bool)
+    np.testing.assert_array_equal(np.flatnonzero(alarms(wishes, window=3, limit=1)), [2])
+    np.testing.assert_array_equal(np.flatnonzero(alarms(wishes, window=2, limit=1)), [1, 7])
+    assert not alarms(wishes, window=0, limit=0).any()

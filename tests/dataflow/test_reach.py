@@ -13,7 +13,7 @@ from hwflow.cascade.interval import wilson
 from hwflow.config.bundle import GOLDEN_FILE, load_bundle
 from hwflow.config.design import Design
 from hwflow.dataflow.reach import MARGIN, UNKNOWN_RATE, Traffic, traffic
-from hwflow.dataflow.surroundings import retention_of
+from hwflow.dataflow.surroundings import buffers_of
 
 BUNDLE = ROOT / "models" / "digits_cascade" / "bundle"
 
@@ -51,7 +51,7 @@ def test_retention_buffers_are_for_the_same_rate(bundle):
     )
     design = Design(schema_version=1, name="d", board="pynq-z2")
     slots = [
-        retention_of(design, stages, traffic(bundle, BUNDLE, escalation_rate=rate))
+        buffers_of(design, stages, traffic(bundle, BUNDLE, escalation_rate=rate)).retention
         for rate in (0.05, 0.4, 0.49)
     ]
     assert slots[0] < slots[1] < slots[2]

@@ -20,6 +20,8 @@ ONE = AcceleratorParameters(
     frame_bytes=16,
     frame_beat_bytes=16,
     retention_frames=(),
+    queue_frames=(),
+    retention_in_block=(),
     threshold_int=(),
 )
 TWO = AcceleratorParameters(
@@ -28,7 +30,10 @@ TWO = AcceleratorParameters(
     frame_bytes=256,
     frame_beat_bytes=8,
     retention_frames=(8,),
+    queue_frames=(5,),
+    retention_in_block=(True,),
     threshold_int=(6,),
+    reorder_frames=16,
 )
 THREE = AcceleratorParameters(
     stages=(
@@ -40,6 +45,8 @@ THREE = AcceleratorParameters(
     frame_bytes=3072,
     frame_beat_bytes=8,
     retention_frames=(5, 2),
+    queue_frames=(5, 1),
+    retention_in_block=(True, False),
     threshold_int=(6, 1 << 31),
 )
 DESIGNS = {"1": ONE, "2": TWO, "3": THREE}

@@ -28,6 +28,7 @@ def registers(stages=2, thresholds=(6,)):
         frame_bytes=256,
         frame_beat_bytes=8,
         thresholds=thresholds,
+        reorder_frames=16,
         build_id=7,
     )
 

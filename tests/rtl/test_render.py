@@ -15,7 +15,10 @@ GOOD = AcceleratorParameters(
     frame_bytes=252,
     frame_beat_bytes=8,
     retention_frames=(4,),
+    queue_frames=(3,),
+    retention_in_block=(False,),
     threshold_int=(6,),
+    reorder_frames=8,
 )
 
 
@@ -34,10 +37,16 @@ def stage(**changes):
         ({"frame_beat_bytes": 128}, "frame_beat_bytes"),
         ({"retention_frames": (1,)}, "retention_frames"),
         ({"retention_frames": ()}, "retention_frames"),
+        ({"queue_frames": (0,)}, "queue_frames"),
+        ({"queue_frames": (5,)}, "queue_frames"),
+        ({"reorder_frames": 1}, "reorder_frames"),
+        ({"reorder_frames": 12}, "reorder_frames"),
         (
             {
                 "stages": (*GOOD.stages, GOOD.stages[1]),
                 "retention_frames": (32768, 2),
+                "queue_frames": (1, 1),
+                "retention_in_block": (True, True),
                 "threshold_int": (1, 1),
             },
             "retention_frames",
