@@ -31,7 +31,7 @@ from hwflow.log import Progress, silent
 from hwflow.lower.lowering import InputSpec, lower_file
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, registers_of, render
 from hwflow.rtl.files import CASCADE_SOURCES
-from hwflow.rtl.registers import c_header, html_table, registers_json
+from hwflow.rtl.registers import c_header, html_table, python_constants, registers_json
 
 Model = Any
 
@@ -43,6 +43,7 @@ FILE_LIST = "rtl.f"
 REGISTERS = "registers.json"
 REGISTERS_HTML = "registers.html"
 REGISTERS_HEADER = "registers.h"
+REGISTERS_PYTHON = "registers.py"
 # What ``build`` owns in its output folder; design.json last, so that its presence means complete.
 OUTPUTS = (
     RTL,
@@ -54,6 +55,7 @@ OUTPUTS = (
     REGISTERS,
     REGISTERS_HTML,
     REGISTERS_HEADER,
+    REGISTERS_PYTHON,
     DESIGN_FILE,
 )
 
@@ -232,6 +234,7 @@ def _compose(
         (REGISTERS, registers_json(registers)),
         (REGISTERS_HTML, html_table(registers)),
         (REGISTERS_HEADER, c_header(registers)),
+        (REGISTERS_PYTHON, python_constants(registers)),
     ):
         (folder / name).write_text(told, encoding="utf-8")
     text = accelerator.model_dump_json(indent=2) + "\n"

@@ -287,6 +287,23 @@ def c_header(registers: RegisterMap) -> str:
     return "\n".join(lines) + "\n"
 
 
+def python_constants(registers: RegisterMap) -> str:
+    """Return the map as a Python module that imports nothing: offsets, masks and shifts."""
+    lines = [
+        "# SPDX-License-Identifier: BSD-3-Clause",
+        '"""Registers of hwf_accelerator: byte offsets; mask and shift of each field."""',
+        "",
+    ]
+    for register in registers.registers:
+        name = register.name.upper()
+        lines.append(f"{name}_OFFSET = 0x{register.offset:03X}")
+        for field in register.fields if len(register.fields) > 1 else ():
+            mask = ((1 << field.bits) - 1) << field.low
+            lines.append(f"{name}_{field.name.upper()}_MASK = 0x{mask:08X}")
+            lines.append(f"{name}_{field.name.upper()}_SHIFT = {field.low}")
+    return "\n".join(lines) + "\n"
+
+
 def html_table(registers: RegisterMap) -> str:
     """Return the map as one self-contained HTML table, a row per field."""
     return render_template("registers.html.j2", map=registers)

@@ -16,6 +16,7 @@ from hwflow.rtl.registers import (
     c_header,
     cascade_registers,
     html_table,
+    python_constants,
     registers_json,
     render_registers,
 )
@@ -55,6 +56,15 @@ def test_json_holds_what_a_driver_needs():
     control = {field["name"]: field for field in rows["control"]["fields"]}
     assert (control["force_stage"]["low"], control["force_stage"]["bits"]) == (4, 4)
     assert rows["control"]["reset"] == 1
+
+
+def test_python_constants_are_the_headers():
+    constants = {}
+    exec(python_constants(registers()), constants)
+    defines = re.findall(r"#define HWF_(\w+) (0x\w+?|\d+)u?$", c_header(registers()), re.MULTILINE)
+    told = {name: int(value, 0) for name, value in defines}
+    assert told
+    assert told == {name: constants[name] for name in constants if name.isupper()}
 
 
 def test_header_and_rtl_agree_with_the_description():
