@@ -10,10 +10,18 @@ import numpy as np
 from bench import Bench, Registers
 from cocotb.triggers import ClockCycles, RisingEdge
 from dummy_scores import scores_of
+from level_model import Accepted, Choice, LevelModel
 from streams import Port
 
-from hwflow.cascade.controller import NOT_FORCED, Settings, run_controller
-from hwflow.cascade.result import FLAG_LONG, FLAG_SHORT, unpack
+from hwflow.cascade.controller import (
+    NOT_FORCED,
+    Settings,
+    alarms,
+    delivery,
+    run_controller,
+)
+from hwflow.cascade.decision import top2
+from hwflow.cascade.result import FLAG_LONG, FLAG_SHORT, ID_MODULO, unpack
 
 EASY, HARD = 100, 4  # scripted bytes: margin about 100 × 256, or below 8 × 256 + 255
 
@@ -27,6 +35,8 @@ class Shape:
     frame_bytes: int
     beat_bytes: int
     retention: tuple[int, ...]
+    queue: tuple[int, ...]
+    reorder_frames: int
     thresholds: tuple[int, ...]
     build_id: int
     ii_cycles: tuple[int, ...]
@@ -53,12 +63,17 @@ class Cascade:
             self.sink = self.bench.sink(result, stall=stall, reset_n=dut.core_rst_n)
         self.results = self.sink.beats if attach else deque()  # (cycle, {"data": word})
         self.frames = []  # (uint8 bytes as a stage sees them, flags), in the order sent
+        self.margins = []  # of each stage for each of them
         self.first = 0  # first frame since the last reset
-        self.accepted = []  # (cycle, thresholds, force) of each frame since the last reset
+        self.accepted = []  # of each frame since the last reset
+        self.first_id = 0  # of the first frame since the last reset
+        self.levels = LevelModel(shape.queue)
+        self.alarms = []  # cycles
         self.stall_input = 0
         self.stall_stage = [0] * shape.stages
         self.peaks = [0] * (shape.stages - 1)
         self.registers = None
+        self.held = 0  # levels whose last beat waits for the next one
         self.resets = []  # clocks that each soft reset lasted
 
     async def start(self):
@@ -82,15 +97,17 @@ class Cascade:
                 # Whatever was inside is gone; a result offered in this clock may still be taken.
                 self.first += len(self.accepted)
                 self.accepted.clear()
+                self.levels.reset()
+                self.alarms.clear()
                 self.results.clear()
                 self.stall_input, self.stall_stage = 0, [0] * stages
                 self.peaks = [0] * (stages - 1)
                 continue
             if int(dut.frame_accepted.value):
-                thresholds = int(dut.thresholds.value)
-                force = int(dut.force_stage.value) if int(dut.force_enable.value) else NOT_FORCED
-                words = [thresholds >> 32 * k & 0xFFFF_FFFF for k in range(stages - 1)]
-                self.accepted.append((self.bench.cycle, words, force))
+                self._accept()
+            if int(dut.alarm.value):
+                self.alarms.append(self.bench.cycle)
+            self._follow()
             valid = int(dut.s_axis_frame_tvalid.value)
             self.stall_input += valid and not int(dut.s_axis_frame_tready.value)
             waiting = int(dut.stage_tvalid.value) & ~int(dut.stage_tready.value)
@@ -100,6 +117,35 @@ class Cascade:
                 retained = int(dut.retained.value)
                 for k in range(stages - 1):
                     self.peaks[k] = max(self.peaks[k], retained >> 16 * k & 0xFFFF)
+
+    def _accept(self):
+        dut = self.dut
+        words = int(dut.thresholds.value)
+        self.levels.accept(len(self.accepted))
+        self.accepted.append(
+            Accepted(
+                self.bench.cycle,
+                [words >> 32 * k & 0xFFFF_FFFF for k in range(self.shape.stages - 1)],
+                Choice(
+                    int(dut.force_stage.value) if int(dut.force_enable.value) else NOT_FORCED,
+                    bool(self.shape.reorder_frames) and bool(int(dut.order.value)),
+                    bool(int(dut.shed.value)),
+                ),
+            )
+        )
+
+    def _follow(self):
+        dut, levels = self.dut, self.levels
+        last_beat = int(dut.u_cascade.tvalid.value) & int(dut.u_cascade.tlast.value)
+        for k in range(self.shape.stages - 1):
+            if last_beat >> k + 1 & 1 and not self.held >> k + 1 & 1:
+                levels.sent_on(k)
+        self.held = last_beat & ~int(dut.u_cascade.tready.value)
+        verdicts = int(dut.verdict_valid.value) & int(dut.verdict_ready.value)
+        for k in range(self.shape.stages):
+            if verdicts >> k & 1:
+                margins = self.margins[self.first :]
+                levels.verdict(k, self.bench.cycle, self.accepted, margins)
 
     # ---- Traffic ------------------------------------------------------------------------------
 
@@ -132,7 +178,17 @@ class Cascade:
         seen = np.zeros(shape.frame_bytes, dtype=np.uint8)
         seen[:kept] = frame[:kept]
         flags = FLAG_SHORT if beats < shape.beats else FLAG_LONG if beats > shape.beats else 0
+        self.add(seen, flags)
+
+    def add(self, seen, flags):
+        """Note a frame that was sent, as stages see it."""
         self.frames.append((seen, flags))
+        self.margins.append(
+            [
+                int(top2(scores_of(seen[None], stage=k, classes=self.shape.classes))[1][0])
+                for k in range(self.shape.stages)
+            ]
+        )
 
     # ---- Scoreboard ---------------------------------------------------------------------------
 
@@ -156,21 +212,29 @@ class Cascade:
         sent = self.frames[self.first : self.first + count]
         frames = np.stack([frame for frame, _ in sent])
         scores = [scores_of(frames, stage=k, classes=shape.classes) for k in range(shape.stages)]
+        choices = [frame.choice for frame in self.accepted]
         settings = Settings(
-            np.array([words for _, words, _ in self.accepted], dtype=np.int64).reshape(
+            np.array([frame.thresholds for frame in self.accepted], dtype=np.int64).reshape(
                 count, shape.stages - 1
             ),
-            np.array([force for _, _, force in self.accepted], dtype=np.int64),
+            np.array([choice.force for choice in choices], dtype=np.int64),
+            np.array([choice.order for choice in choices]),
+            np.array([choice.may_shed for choice in choices]),
         )
-        flags = np.array([flag for _, flag in sent], dtype=np.int64)
-        expected, counters = run_controller(scores, settings, flags=flags)
+        expected, counters = run_controller(
+            scores,
+            settings,
+            flags=np.array([flag for _, flag in sent], dtype=np.int64),
+            shed_stage=np.array(self.levels.shed_stage, dtype=np.int64),
+            first_id=self.first_id,
+        )
 
         cycles = [cycle for cycle, _ in self.results]
         got = unpack(np.array([beat["data"] for _, beat in self.results], dtype=np.uint64))
         self.results.clear()
         seen = {}
         for index, cycle in enumerate(cycles):
-            frame = int(got.sample_id[index])
+            frame = (int(got.sample_id[index]) - self.first_id) % ID_MODULO
             assert frame < count, f"result at cycle {cycle}: frame {frame} was never accepted"
             assert frame not in seen, (
                 f"frame {frame} answered twice, at cycles {seen[frame]} and {cycle}"
@@ -185,10 +249,17 @@ class Cascade:
                 )
         missing = sorted(set(range(count)) - set(seen))
         assert not missing, f"frames {missing[:5]} got no result by cycle {self.bench.cycle}"
-        for stage in range(shape.stages):
-            own = [int(got.sample_id[i]) for i in np.flatnonzero(got.exit_stage == stage)]
-            assert own == sorted(own), f"results of stage {stage} out of order: {own}"
+        wrong = delivery(np.array(list(seen)), exit_stage=expected.exit_stage, order=settings.order)
+        assert wrong is None, wrong
         return [seen[frame] for frame in range(count)], counters
+
+    def check_alarms(self, *, window, limit):
+        """The alarm fired two clocks after the verdicts that the model names, and never else."""
+        cycles = [cycle for cycle, _ in self.levels.wishes]
+        wishes = np.array([wished for _, wished in self.levels.wishes], dtype=np.bool_)
+        fires = np.flatnonzero(alarms(wishes, window=window, limit=limit))
+        expected = [cycles[index] + 2 for index in fires]
+        assert self.alarms == expected, f"alarms at cycles {self.alarms}, expected {expected}"
 
     async def read(self, offset):
         """Return the word at ``offset``, which must be there."""
@@ -212,7 +283,12 @@ class Cascade:
         for k in range(shape.stages - 1):
             expected[f"retained_{k}"] = 0
             expected[f"retained_peak_{k}"] = self.peaks[k]
+            expected[f"shed_{k}"] = int(counters.sheds[k])
             assert self.peaks[k] <= shape.retention[k], f"level {k} held {self.peaks[k]} frames"
+            if all(frame.choice.may_shed for frame in self.accepted):
+                peak = self.levels.peak[k]
+                forced = any(frame.choice.force != NOT_FORCED for frame in self.accepted)
+                assert forced or peak <= shape.queue[k], f"level {k}: {peak} frames waited"
         for name, value in expected.items():
             got = await self.read(register_map[name].offset)
             assert got == value, f"register {name}: {got}, expected {value}"
