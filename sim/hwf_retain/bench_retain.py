@@ -9,8 +9,8 @@ from bench import Bench, parameters
 from cocotb.triggers import ClockCycles, RisingEdge
 from streams import PATTERNS, Port
 
-FRAMES, BEATS, BITS, USER, ON = (
-    parameters()[name] for name in ("Frames", "Beats", "BeatBits", "UserBits", "OnBits")
+FRAMES, BEATS, BITS, USER, ON, QUEUE = (
+    parameters()[name] for name in ("Frames", "Beats", "BeatBits", "UserBits", "OnBits", "Queue")
 )
 
 
@@ -43,6 +43,7 @@ class Retention:
         self.out = self.bench.sink(Port.axis(dut, "m_axis", "data", "last", "user"), stall=stall)
         self.frames = []
         self.peak = 0
+        self.clocks_full = 0  # of the queue
 
     async def start(self, count):
         await self.bench.start()
@@ -58,11 +59,22 @@ class Retention:
         cocotb.start_soon(self._watch())
 
     async def _watch(self):
+        dut = self.dut
+        waiting, held = 0, False  # frames that escalated, last beat not yet on m_axis
         while True:
-            await RisingEdge(self.dut.ap_clk)
-            occupancy = int(self.dut.occupancy_o.value)
+            await RisingEdge(dut.ap_clk)
+            occupancy = int(dut.occupancy_o.value)
             self.peak = max(self.peak, occupancy)
             assert occupancy <= FRAMES, f"{occupancy} slots taken at cycle {self.bench.cycle}"
+            last = bool(int(dut.m_axis_tvalid.value)) and bool(int(dut.m_axis_tlast.value))
+            waiting -= last and not held
+            held = last and not int(dut.m_axis_tready.value)
+            waiting += int(dut.decision_valid_i.value) and int(dut.decision_escalate_i.value)
+            full = bool(int(dut.queue_full_o.value))
+            assert full == (waiting >= QUEUE), (
+                f"{waiting} frames of {QUEUE} wait at cycle {self.bench.cycle}: queue_full_o {full}"
+            )
+            self.clocks_full += full
 
     def ticket(self, frame):
         """Take the next ticket, which must be that of ``frame``; return its slot."""
@@ -118,6 +130,7 @@ async def any_order(dut, idle, stall, share):
             break
     await bench.finish()
     assert int(dut.occupancy_o.value) == 0, f"{int(dut.occupancy_o.value)} slots never came back"
+    assert share or not retain.clocks_full
 
 
 @cocotb.test()
@@ -149,6 +162,7 @@ async def a_waiting_frame_blocks_nothing(dut):
         slot = retain.ticket(frame)
         retain.decisions.queue.append({"slot": slot, "escalate": int(frame == 0), "user": 5})
     assert retain.out.taken == 0
+    assert (retain.clocks_full > 0) == (QUEUE == 1 and BEATS > 2)
     retain.out.pause = iter(lambda: False, True)
     await retain.bench.until(lambda: retain.out.taken == BEATS, limit=100, what="the first frame")
     retain.check_out(0, 5)

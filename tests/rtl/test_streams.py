@@ -66,10 +66,24 @@ def test_top2(tmp_path, classes, lanes, bits):
     launch("hwf_top2", tmp_path, parameters=values)
 
 
-@pytest.mark.parametrize(("frames", "beats"), [(2, 3), (3, 4), (8, 1), (4, 16)])
-def test_retain(tmp_path, frames, beats):
-    values = {"Frames": frames, "Beats": beats, "BeatBits": 12, "UserBits": 20, "OnBits": 9}
+@pytest.mark.parametrize(
+    ("frames", "beats", "queue", "in_block"),
+    [(2, 3, 1, 0), (3, 4, 3, 1), (8, 1, 2, 0), (8, 1, 5, 1), (4, 16, 2, 0)],
+)
+def test_retain(tmp_path, frames, beats, queue, in_block):
+    values = {"Frames": frames, "Beats": beats, "Queue": queue, "InBlock": in_block}
+    values |= {"BeatBits": 12, "UserBits": 20, "OnBits": 9}
     launch("hwf_retain", tmp_path, parameters=values)
+
+
+@pytest.mark.parametrize("frames", [2, 8, 32])
+def test_reorder(tmp_path, frames):
+    launch("hwf_reorder", tmp_path, parameters={"Frames": frames, "DataBits": 20})
+
+
+@pytest.mark.parametrize("bits", [3, 16])
+def test_alarm(tmp_path, bits):
+    launch("hwf_alarm", tmp_path, parameters={"CountBits": bits})
 
 
 @pytest.mark.parametrize("beats", [1, 2, 5])
