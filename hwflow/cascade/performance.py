@@ -138,7 +138,7 @@ class Timeline:
         own = self.latency[self.exit_stage == stage]
         if own.size == 0:
             return np.full(len(percents), np.nan)
-        return np.percentile(own, percents)
+        return np.asarray(np.percentile(own, percents), dtype=np.float64)
 
     def cycles_per_frame(self, skip: int = 0) -> float:
         """Return the mean clocks between accepted frames, the first ``skip`` aside.
@@ -209,7 +209,7 @@ class _Level:
 
     def take(self, clock: int) -> int:
         """Pass on a frame that is offered at ``clock``; return when its first beat is accepted."""
-        # hwf_frame_guard, reader of hwf_retain: a register, loaded in the clock in which it empties.
+        # hwf_frame_guard, reader of hwf_retain: a register that is loaded as it empties.
         accepted = max(clock, self.handed)
         keep = accepted + 1
         if self.retains:
@@ -339,9 +339,7 @@ def expected_timeline(stages: Sequence[StageTiming], sizes: Sizes, traffic: Traf
     _check(stages, sizes, traffic)
     last = len(stages) - 1
     count = traffic.count
-    levels = [
-        _Level(timing, sizes, k if k < last else None) for k, timing in enumerate(stages)
-    ]
+    levels = [_Level(timing, sizes, k if k < last else None) for k, timing in enumerate(stages)]
     arrival = _list(traffic.arrival, count)
     ordered = _list(traffic.order, count) if sizes.reorder_frames else [0] * count
     may_shed = _list(traffic.shed, count)

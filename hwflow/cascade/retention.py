@@ -12,31 +12,46 @@ MINIMUM_FRAMES = 2
 CONTROLLER_CYCLES = 16
 
 
-def backlog_decay(rate: float, *, ii_cycles: int, next_ii_cycles: int) -> float:
+def backlog_decay(
+    rate: float, *, ii_cycles: int, next_ii_cycles: int, burst_frames: float = 1.0
+) -> float:
     """Return θ > 0 such that P(work waiting at the next stage >= x cycles) <= exp(-θ x).
 
-    Each frame (one per ``ii_cycles``) brings ``next_ii_cycles`` cycles of work with probability
-    ``rate``. θ solves (1 - rate) exp(-θ ii) + rate exp(θ (next_ii - ii)) = 1: Lundberg's
-    inequality for the random walk of the waiting time (Asmussen, Applied Probability and Queues,
-    2nd ed., XIII.5). Infinite if work never waits; 0 if the next stage cannot keep up.
+    Frames come every ``ii_cycles``; each that escalates, a part ``rate`` of them, brings
+    ``next_ii_cycles`` cycles of work. Frames that escalate come in runs of ``burst_frames`` on the
+    average, as a chain of two states makes them: one is followed by another with probability
+    h = 1 - 1/burst_frames, an easy one by a hard one with e = rate / (1 - rate) / burst_frames.
+    Runs shorter than chance makes them, 1 / (1 - rate), count as those.
+
+    θ is Lundberg's exponent of the random walk of the waiting time, where the matrix of
+    transitions, each times exp(θ × its step), has spectral radius 1 (Asmussen, Applied Probability
+    and Queues, 2nd ed., XIII.5 and XIII.8):
+
+        (1 - (1-e) a) (1 - h c) = e (1-h) a c,  a = exp(-θ ii),  c = exp(θ (next_ii - ii))
+
+    which without runs is (1 - rate) a + rate c = 1. The bound holds with factor 1, since the walk
+    crosses x in a hard frame, from which it is likelier to go on than from any other.
+
+    Infinite if work never waits; 0 if the next stage cannot keep up.
     """
     if rate <= 0.0 or next_ii_cycles <= ii_cycles:
         return math.inf
     if rate * next_ii_cycles >= ii_cycles:
         return 0.0
+    run = max(burst_frames, 1 / (1 - rate))
+    after_hard, after_easy = 1 - 1 / run, rate / (1 - rate) / run
 
-    def excess(theta: float) -> float:
-        return (
-            (1 - rate) * math.exp(-theta * ii_cycles)
-            + rate * math.exp(theta * (next_ii_cycles - ii_cycles))
-            - 1.0
-        )
+    def inside(theta: float) -> bool:
+        a, c = math.exp(-theta * ii_cycles), math.exp(theta * (next_ii_cycles - ii_cycles))
+        return (1 - (1 - after_easy) * a) * (1 - after_hard * c) > after_easy * (
+            1 - after_hard
+        ) * a * c
 
-    # excess is convex, 0 at 0, falls first: its other root lies where the second term alone is 1.
-    low, high = 0.0, -math.log(rate) / (next_ii_cycles - ii_cycles)
+    # The radius is 1 at 0, falls first, is convex, and above 1 where the hard state alone makes it.
+    low, high = 0.0, -math.log(after_hard) / (next_ii_cycles - ii_cycles)
     for _ in range(200):
         middle = (low + high) / 2
-        if excess(middle) < 0:
+        if inside(middle):
             low = middle
         else:
             high = middle
@@ -49,6 +64,7 @@ def depth(
     ii_cycles: int,
     next_ii_cycles: int,
     escalation_rate: float,
+    burst_frames: float = 1.0,
     stall_probability: float = 1e-3,
     most: int = 256,
 ) -> int:
@@ -59,7 +75,8 @@ def depth(
           + ⌈ln(1 / stall_probability) / (θ next_ii)⌉  frames waiting for the next stage
 
     with θ of ``backlog_decay``. So at a load ρ = rate × next_ii / ii below 1 the buffer stalls
-    the input for less than ``stall_probability`` of the frames when hard frames come at random.
+    the input for less than ``stall_probability`` of the frames when hard frames come at random,
+    or in runs as long as told.
     At ρ >= 1 no depth prevents stalls (the next stage sets the pace), and one waiting frame keeps
     it busy. Rounded up to a power of two, since hwf_retain's memory has that many slots anyway.
 
@@ -68,6 +85,7 @@ def depth(
         ii_cycles: clocks between frames of the stage, or of the source if that is slower.
         next_ii_cycles: clocks between frames of the next stage.
         escalation_rate: fraction of the frames that escalate.
+        burst_frames: mean length of a run of such frames; 1 means at random.
         stall_probability: what to accept.
         most: limit, where ρ is close to 1.
     """
@@ -82,7 +100,12 @@ def depth(
     if not 0.0 < stall_probability < 1.0:
         raise ValueError(f"stall_probability: expected 0..1, got {stall_probability}")
     inside = frames_inside(latency_cycles=latency_cycles, ii_cycles=ii_cycles)
-    theta = backlog_decay(escalation_rate, ii_cycles=ii_cycles, next_ii_cycles=next_ii_cycles)
+    theta = backlog_decay(
+        escalation_rate,
+        ii_cycles=ii_cycles,
+        next_ii_cycles=next_ii_cycles,
+        burst_frames=burst_frames,
+    )
     waiting = (
         1 if theta == 0.0 else math.ceil(-math.log(stall_probability) / theta / next_ii_cycles)
     )
@@ -114,7 +137,11 @@ def reorder_depth(
     """Return the places of the reorder store, a power of two, 2 to ``most``.
 
     As many frames as come at full rate while one passes all stages, behind full queues:
-    ⌈Σ_k (latency_k + CONTROLLER_CYCLES + queue_k × ii_{k+1}) / ii_0⌉ + 1.
+
+        places = ⌈Σ_k (latency_k + CONTROLLER_CYCLES + queue_k × ii_{k+1}) / ii_0⌉ + 1
+
+    With so many, order alone never stalls the input. Where ``most`` cuts it, the input stalls
+    while a frame takes longer than ``most`` × ii_0.
 
     Args:
         latency_cycles: of each stage, from a frame's first beat to its scores.
