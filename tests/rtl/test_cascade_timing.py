@@ -10,7 +10,7 @@ import pytest
 from launch import SIM
 
 from hwflow.cascade.performance import Sizes, StageTiming, Traffic, expected_timeline
-from hwflow.cascade.result import FLAG_SHED
+from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, render
 from hwflow.rtl.files import CASCADE_SOURCES
 from hwflow.simulate.cocotb_run import run_cocotb
@@ -100,6 +100,7 @@ DESIGNS = {
     "2-long": Design(LONG, 1, (8,), (2,)),
     "3": Design(SLOW, 4, (16, 8), (6, 2), 32),
 }
+CROWDED = {"2-single", "2-fast"}  # a result almost every clock: the model's arbiter is simpler
 
 
 def runs_of(design: Design) -> dict[str, Traffic]:
@@ -186,23 +187,44 @@ def record(folder, design, runs):
     return {name: json.loads((folder / "build" / f"{name}.json").read_text()) for name in runs}
 
 
-@pytest.mark.parametrize("design", [pytest.param(d, id=name) for name, d in DESIGNS.items()])
-def test_model_tells_every_clock(tmp_path, design):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2-order",
+        "2-single",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("1-one-beat", "2-minimum", "2-fast", "2-long", "3")
+        ),
+    ],
+)
+def test_model_tells_every_clock(tmp_path, name):
+    """Acceptance, result, peaks, stalls and shed frames; where results collide, to two clocks."""
+    design = DESIGNS[name]
+    slack = 2 if name in CROWDED else 0
     runs = runs_of(design)
     seen = record(tmp_path, design, runs)
-    for name, run in runs.items():
-        model = expected_timeline(design.stages, design.sizes, run)
-        rtl = {key: np.array(values) for key, values in seen[name].items()}
+    for run, traffic in runs.items():
+        rtl = {key: np.array(values) for key, values in seen[run].items()}
+        model = expected_timeline(design.stages, design.sizes, traffic)
         start = model.accepted[0] - rtl["accepted"][0]
-        accepted, result = rtl["accepted"] + start, rtl["result"] + start
-        da, dr = accepted - model.accepted, result - model.result
-        shed = (rtl["flags"] & FLAG_SHED) != 0
-        print(
-            f"REP {name:8s} accept {da.min():+d}..{da.max():+d} result {dr.min():+d}..{dr.max():+d}"
-            f" first {np.flatnonzero(da)[:3]} {np.flatnonzero(dr)[:3]} n {np.count_nonzero(da)}"
-            f" rate {(accepted[-1]-accepted[40])/(len(da)-41):.3f} {model.cycles_per_frame(40):.3f}"
-            f" peaks {rtl['peaks']} {[model.peak_occupancy(k) for k in range(len(design.retention))]}"
-            f" stall {rtl['stall_cycles']} {model.stall_cycles}"
-            f" shed {shed.sum()} {model.shed.sum()} differ {np.count_nonzero(shed != model.shed)}"
-            f" exits differ {np.count_nonzero(rtl['exit_stage'] != model.exit_stage)}"
+        for what in ("accepted", "result"):
+            wrong = np.abs(rtl[what] + start - getattr(model, what)) > slack
+            first = int(np.argmax(wrong))
+            assert not wrong.any(), (
+                f"{run}: frame {first} {what} at cycle {rtl[what][first] + start}, "
+                f"expected {getattr(model, what)[first]}"
+            )
+        np.testing.assert_array_equal(rtl["exit_stage"], model.exit_stage, run)
+        np.testing.assert_array_equal((rtl["flags"] & FLAG_SHED) != 0, model.shed, run)
+        flag = FLAG_ORDERED if traffic.order is not None else 0
+        assert np.all(rtl["flags"] & FLAG_ORDERED == flag), run
+        peaks = [model.peak_occupancy(level) for level in range(len(design.retention))]
+        assert rtl["peaks"].tolist() == peaks, run
+        assert abs(int(rtl["stall_cycles"]) - model.stall_cycles) <= slack, run
+        pace = (rtl["accepted"][-1] - rtl["accepted"][40]) / (traffic.count - 41)
+        assert abs(pace / model.cycles_per_frame(40) - 1) < 0.01, run
+    if design.queue is not None:
+        assert any((np.array(seen[run]["flags"]) & FLAG_SHED).any() for run in runs) == (
+            name not in {"2-minimum", "2-fast"}
         )
