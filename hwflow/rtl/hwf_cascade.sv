@@ -17,7 +17,7 @@
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
 // Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat of
 // which some escalate may take half a clock more. Exit latency, from first beat to result: the
-// stage's + 7 clocks, gearbox and hwf_top2 included; with a reorder store + 8, in order + 9.
+// stage's + 8 clocks, gearbox and hwf_top2 included; with a reorder store + 9, in order + 10.
 // Handshake: no combinational path leads from one stream port to another.
 `default_nettype none
 

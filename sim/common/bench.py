@@ -31,6 +31,8 @@ class Bench:
         self.rng = random.Random(f"{self.seed}/{name}")
         self.sources: list[Source] = []
         self.sinks: list[Sink] = []
+        # Before any stream's coroutine, so that all of them read the same number in a clock.
+        cocotb.start_soon(self._count())
         dut._log.info("seed %d (HWF_SEED), test %s", self.seed, name)
 
     def source(self, port: Port, *, idle: str = "none") -> Source:
@@ -55,7 +57,6 @@ class Bench:
         """Start the clock and apply reset for a few clocks."""
         self.dut.ap_rst_n.value = 0
         cocotb.start_soon(Clock(self.dut.ap_clk, 10, unit="ns").start())
-        cocotb.start_soon(self._count())
         await self.reset()
 
     async def reset(self, clocks: int = 4) -> None:
