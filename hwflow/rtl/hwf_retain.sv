@@ -17,6 +17,7 @@
 // escalation rate r and the share p of frames that may stall (hwflow.cascade.retention.depth):
 //   ⌈(L + 16) / II⌉ + 1 inside the stage or coming, + 1 being read, + ⌈ln(1/p) / (θ II')⌉ waiting,
 // where (1-r) exp(-θ II) + r exp(θ (II' - II)) = 1; one waits where r II' >= II, none if II' <= II.
+// That is for frames that escalate by chance; where they come in runs it takes more, see there.
 `default_nettype none
 
 module hwf_retain #(
