@@ -80,7 +80,8 @@ class Task:
     """One harness at one set of parameters. ``method``: ``prove`` (k-induction) or ``bmc``.
 
     ``depth``: k of the induction, or clocks from reset. ``mutated``: its mutations run at these
-    parameters (else those of the same harness at others do).
+    parameters (else those of the same harness at others do). ``sized``: constants of the RTL that are
+    made smaller.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Task:
     depth: int
     timeout_s: int
     properties: tuple[Property, ...]
+    sized: tuple[Mutation, ...]
     mutated: bool
 
 
@@ -124,6 +126,7 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
                     depth=row["depth"],
                     timeout_s=row.get("timeout_s", 120),
                     properties=properties,
+                    sized=tuple(Mutation(**change) for change in row.get("sized", ())),
                     mutated=place == 0,
                 )
             )
@@ -162,9 +165,8 @@ def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
     texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
     if task.top == "hwf_regs_fv":
         texts[GENERATED] = register_text()
-    if broken is not None:
-        file = broken.mutation.file
-        texts[file] = mutate(texts[file], broken.mutation)
+    for change in (*task.sized, *([broken.mutation] if broken else [])):
+        texts[change.file] = mutate(texts[change.file], change)
     for name, text in texts.items():
         (rtl / name).write_text(text)
     sources = [*(rtl / name for name in texts), *sorted(FOLDER.glob("*.sv"))]
