@@ -25,12 +25,10 @@ class Accepted(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a verdict led to; ``wished`` is None where no margin decided."""
+    """What a verdict met and led to."""
 
-    frame: int
-    wished: bool | None
-    shed: bool
     queue_full: bool
+    outcome: str  # last, forced, sure; unsure, waits; unsure, shed
 
 
 class LevelModel:
@@ -46,15 +44,17 @@ class LevelModel:
 
     def reset(self):
         """Forget every frame."""
+        self.frames = []  # (Accepted, margins)
         self.coming = [deque() for _ in range(len(self.queue) + 1)]  # frames on the way to verdicts
         self.waiting = [0] * len(self.queue)  # escalated, last beat not yet sent on
         self.peak = [0] * len(self.queue)
         self.shed_stage = []  # of each frame
         self.wishes = []  # (cycle, bool) of each decision of stage 0 by margin
 
-    def accept(self, frame):
-        """Frame number ``frame`` was accepted."""
-        self.coming[0].append(frame)
+    def accept(self, frame, margins):
+        """A frame was accepted; ``margins``: at each stage."""
+        self.coming[0].append(len(self.frames))
+        self.frames.append((frame, margins))
         self.shed_stage.append(NOT_SHED)
 
     def sent_on(self, level):
@@ -62,27 +62,27 @@ class LevelModel:
         assert self.waiting[level] > 0, f"level {level} sends a frame that never escalated"
         self.waiting[level] -= 1
 
-    def verdict(self, stage, cycle, accepted, margins):
-        """Stage ``stage`` gives its verdict; ``accepted`` and ``margins`` are by frame."""
+    def verdict(self, stage, cycle):
+        """Stage ``stage`` gives its verdict."""
         assert self.coming[stage], f"stage {stage}: verdict at cycle {cycle} for no frame"
-        frame = self.coming[stage].popleft()
+        index = self.coming[stage].popleft()
         if stage == len(self.queue):
-            return Verdict(frame, None, False, False)
-        choice = accepted[frame].choice
+            return Verdict(False, "last")
+        (_, thresholds, choice), margins = self.frames[index]
         full = self.waiting[stage] >= self.queue[stage]
-        wished = margins[frame][stage] < accepted[frame].thresholds[stage]
-        shed = False
         if choice.force != NOT_FORCED:
-            leaves = choice.force == stage
+            outcome, leaves = "forced", choice.force == stage
         else:
+            wished = margins[stage] < thresholds[stage]
             shed = wished and full and choice.may_shed
-            leaves = not wished or shed
+            leaves = shed or not wished
             if stage == 0:
                 self.wishes.append((cycle, wished))
-        if shed:
-            self.shed_stage[frame] = stage
+            if shed:
+                self.shed_stage[index] = stage
+            outcome = "unsure, shed" if shed else "unsure, waits" if wished else "sure"
         if not leaves:
-            self.coming[stage + 1].append(frame)
+            self.coming[stage + 1].append(index)
             self.waiting[stage] += 1
             self.peak[stage] = max(self.peak[stage], self.waiting[stage])
-        return Verdict(frame, wished if choice.force == NOT_FORCED else None, shed, full)
+        return Verdict(full, outcome)

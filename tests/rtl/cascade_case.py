@@ -110,6 +110,7 @@ class Case:
             "reorder_frames": self.reorder_frames,
             "thresholds": self.parameters.threshold_int,
             "build_id": self.parameters.build_id,
+            "in_bytes": [dummy.in_bytes for dummy in self.dummies],
             "ii_cycles": [dummy.ii_cycles for dummy in self.dummies],
             "deep": self.retention == by_formula(self.dummies),
         }

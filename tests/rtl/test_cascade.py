@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from cascade_case import (
-    FAST,
-    SLOW,
-    Case,
-    build,
-    by_formula,
-    simulate,
-)
+from cascade_case import FAST, SLOW, Case, Dummy, build, by_formula, simulate
 
 pytestmark = pytest.mark.sim
 
+QUICK = (Dummy(36, 10, 3, 1), Dummy(36, 10, 0, 1), Dummy(36, 5, 2, 6))
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(Case(SLOW[:1], 64, (), (), reorder_frames=4), id="1-one-beat"),
-        pytest.param(Case(SLOW[:2], 8, (2,), (1,), reorder_frames=4), id="2-minimum"),
-        pytest.param(Case(FAST, 32, by_formula(FAST), (4,), reorder_frames=16), id="2-fast"),
-        pytest.param(Case(SLOW, 4, by_formula(SLOW), (4, 2), in_block=True), id="3"),
-    ],
+CASES = {
+    "1-one-beat": Case(SLOW[:1], 64, (), (), reorder_frames=4),
+    "2-minimum": Case(SLOW[:2], 8, (2,), (1,), reorder_frames=4),
+    "2-fast": Case(FAST, 32, by_formula(FAST), (4,), reorder_frames=16),
+    "3-minimum": Case(SLOW, 16, (2, 2), (1, 2), reorder_frames=2),
+    "3": Case(SLOW, 4, by_formula(SLOW), (3, 2), in_block=True, reorder_frames=8),
+    "3-quick": Case(QUICK, 64, (5, 16), (2, 4)),
+}
+BENCHES = (
+    "bench_traffic",
+    "bench_malformed",
+    "bench_settings",
+    "bench_resets",
+    "bench_queues",
+    "bench_registers",
+    "bench_pace",
 )
-def test_cascade(tmp_path, case):
-    simulate(case, build(case, tmp_path), ["bench_cascade"])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Return the folder where a case, by name, is compiled: once for all tests that run it."""
+    folders: dict[str, Path] = {}
+
+    def build_once(name: str) -> Path:
+        if name not in folders:
+            folders[name] = build(CASES[name], tmp_path_factory.mktemp(name))
+        return folders[name]
+
+    return build_once
+
+
+@pytest.mark.parametrize("matrix", ["slice", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", CASES)
+def test_cascade(built, situations, name, matrix):
+    folder = built(name)
+    coverage = folder / "coverage.json"
+    coverage.unlink(missing_ok=True)
+    simulate(CASES[name], folder, BENCHES, env={"HWF_MATRIX": matrix})
+    situations.add(coverage)
+    if matrix == "full":
+        situations.full.add(name)
+
+
+@pytest.mark.slow
+def test_every_situation_was_met(situations):
+    """Must run after the whole matrix, as it does in this file's order."""
+    if missing := set(CASES) - situations.full:
+        pytest.skip(f"needs the full matrix of {', '.join(sorted(missing))} in the same session")
+    assert not situations.unreached
