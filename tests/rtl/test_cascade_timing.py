@@ -3,88 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from launch import SIM
+from dummy_design import CLASSES, Design, Dummy
 
-from hwflow.cascade.performance import Sizes, StageTiming, Traffic, expected_timeline
+from hwflow.cascade.performance import Traffic, expected_timeline
 from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED
-from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, render
-from hwflow.rtl.files import CASCADE_SOURCES
-from hwflow.simulate.cocotb_run import run_cocotb
 
 pytestmark = pytest.mark.sim
 
-CLASSES = 10
 FRAME_BYTES = 36
-SCORE_BITS = 16  # of dummy_stage.sv
-STAGE_FRAMES = 8  # that fit inside dummy_stage.sv
-
-
-@dataclass(frozen=True)
-class Dummy:
-    """Build parameters of one dummy stage, as dummy_stage.sv names them."""
-
-    in_bytes: int
-    lanes: int
-    latency: int
-    interval: int
-
-    def timing(self) -> StageTiming:
-        span = FRAME_BYTES // self.in_bytes - 1
-        scores = -(-CLASSES // self.lanes)
-        return StageTiming(
-            ii_cycles=self.interval,
-            # Its queue of frames inside takes a clock even where no latency is asked for.
-            latency_cycles=span + max(1, self.latency) + scores - 1,
-            input_cycles=span,
-            word_bytes=self.in_bytes,
-            score_words=scores,
-            frames=STAGE_FRAMES,
-        )
-
-    def module(self, index: int) -> str:
-        """Return module stage<index> with plain ports, as a stitched stage has."""
-        return f"""
-module stage{index} (
-    input wire ap_clk,
-    input wire ap_rst_n,
-    input wire [{8 * self.in_bytes - 1}:0] s_axis_0_tdata,
-    input wire s_axis_0_tvalid,
-    output wire s_axis_0_tready,
-    output wire [{SCORE_BITS * self.lanes - 1}:0] m_axis_0_tdata,
-    output wire m_axis_0_tvalid,
-    input wire m_axis_0_tready
-);
-  dummy_stage #(
-      .Stage({index}), .FrameBytes({FRAME_BYTES}), .InBytes({self.in_bytes}), .Classes({CLASSES}),
-      .Lanes({self.lanes}), .Latency({self.latency}), .Interval({self.interval}),
-      .Depth({STAGE_FRAMES})
-  ) u_dummy (.*);
-endmodule
-"""
-
-
-@dataclass(frozen=True)
-class Design:
-    """A controller and the stages around it."""
-
-    dummies: tuple[Dummy, ...]
-    beat_bytes: int
-    retention: tuple[int, ...] = ()
-    queue: tuple[int, ...] | None = None
-    reorder: int = 0
-
-    @property
-    def sizes(self) -> Sizes:
-        return Sizes(FRAME_BYTES, self.beat_bytes, self.retention, self.queue, self.reorder)
-
-    @property
-    def stages(self) -> list[StageTiming]:
-        return [dummy.timing() for dummy in self.dummies]
-
 
 SLOW = (Dummy(4, 2, 60, 25), Dummy(12, 3, 90, 70), Dummy(1, 10, 20, 40))
 FAST = (Dummy(36, 10, 3, 1), Dummy(36, 10, 0, 1))  # a verdict every clock
@@ -92,13 +22,13 @@ SINGLE = (Dummy(36, 10, 3, 1), Dummy(36, 5, 12, 9))
 LONG = (Dummy(1, 1, 200, 90), Dummy(1, 1, 300, 200))
 
 DESIGNS = {
-    "1-one-beat": Design(SLOW[:1], 64),
-    "2-minimum": Design(SLOW[:2], 8, (2,), (1,)),
-    "2-order": Design(SLOW[:2], 16, (8,), (3,), 8),
-    "2-single": Design(SINGLE, 64, (16,), (4,), 16),
-    "2-fast": Design(FAST, 32, (16,), (2,), 4),
-    "2-long": Design(LONG, 1, (8,), (2,)),
-    "3": Design(SLOW, 4, (16, 8), (6, 2), 32),
+    "1-one-beat": Design(SLOW[:1], FRAME_BYTES, 64),
+    "2-minimum": Design(SLOW[:2], FRAME_BYTES, 8, (2,), (1,)),
+    "2-order": Design(SLOW[:2], FRAME_BYTES, 16, (8,), (3,), 8),
+    "2-single": Design(SINGLE, FRAME_BYTES, 64, (16,), (4,), 16),
+    "2-fast": Design(FAST, FRAME_BYTES, 32, (16,), (2,), 4),
+    "2-long": Design(LONG, FRAME_BYTES, 1, (8,), (2,)),
+    "3": Design(SLOW, FRAME_BYTES, 4, (16, 8), (6, 2), 32),
 }
 CROWDED = {"2-single", "2-fast"}  # a result almost every clock: the model's arbiter is simpler
 
@@ -141,26 +71,6 @@ def runs_of(design: Design) -> dict[str, Traffic]:
 
 def record(folder, design, runs):
     """Return what the RTL did in each of ``runs``."""
-    decisions = len(design.retention)
-    parameters = AcceleratorParameters(
-        stages=tuple(
-            StagePorts(f"stage{k}", dummy.in_bytes, SCORE_BITS, dummy.lanes)
-            for k, dummy in enumerate(design.dummies)
-        ),
-        classes=CLASSES,
-        frame_bytes=FRAME_BYTES,
-        frame_beat_bytes=design.beat_bytes,
-        retention_frames=design.retention,
-        queue_frames=design.sizes.queues,
-        retention_in_block=(False,) * decisions,
-        threshold_int=(5000,) * decisions,
-        reorder_frames=design.reorder,
-    )
-    sources = [*CASCADE_SOURCES, SIM / "hwf_cascade" / "dummy_stage.sv"]
-    texts = {f"stage{k}.sv": dummy.module(k) for k, dummy in enumerate(design.dummies)}
-    for name, text in (texts | render(parameters)).items():
-        (folder / name).write_text(text, encoding="utf-8")
-        sources.append(folder / name)
     shape = {
         "stages": len(design.dummies),
         "classes": CLASSES,
@@ -176,14 +86,8 @@ def record(folder, design, runs):
         }
         for name, run in runs.items()
     }
-    run_cocotb(
-        TOP,
-        sources=sources,
-        test_module="bench_timing",
-        build_dir=folder / "build",
-        python_path=[SIM / "common", SIM / "hwf_cascade"],
-        env={"HWF_SHAPE": json.dumps(shape), "HWF_RUNS": json.dumps(plans)},
-    )
+    env = {"HWF_SHAPE": json.dumps(shape), "HWF_RUNS": json.dumps(plans)}
+    design.run(folder, "bench_timing", env)
     return {name: json.loads((folder / "build" / f"{name}.json").read_text()) for name in runs}
 
 

@@ -1,0 +1,212 @@
+"""The generated parts of docs/controller.md; run this file to write them anew."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from dummy_design import CLASSES, Design, Dummy
+
+from hwflow.cascade.result import (
+    FLAG_FORCED,
+    FLAG_LONG,
+    FLAG_ORDERED,
+    FLAG_SHED,
+    FLAG_SHORT,
+)
+from hwflow.cascade.retention import (
+    backlog_decay,
+    depth,
+    frames_inside,
+    queue_frames,
+    reorder_depth,
+)
+from hwflow.rtl.registers import WRITABLE, Register, RegisterMap, cascade_registers
+
+PAGE = Path(__file__).parents[2] / "docs" / "controller.md"
+
+# ---- Timing diagrams: each scene is run in Verilator ---------------------------------------------
+
+FRAME_BYTES, BEAT_BYTES, BEATS = 24, 8, 3
+DESIGN = Design((Dummy(8, 10, 4, 6), Dummy(8, 10, 8, 16)), FRAME_BYTES, BEAT_BYTES, (4,), (1,), 4)
+SCENES = {
+    "exit": {"frames": [(0, BEATS)], "order": False, "shed": False},
+    "escalate": {"frames": [(1, BEATS), (0, BEATS)], "order": False, "shed": False},
+    "order": {"frames": [(1, BEATS), (0, BEATS)], "order": True, "shed": False},
+    "stall": {"frames": [(1, BEATS)] * 8, "order": False, "shed": False},
+    "shed": {"frames": [(1, BEATS)] * 8, "order": False, "shed": True},
+    "short": {"frames": [(0, 1), (0, BEATS)], "order": False, "shed": False},
+    "long": {"frames": [(0, BEATS + 2), (0, BEATS)], "order": False, "shed": False},
+}
+ROWS = {
+    "s_axis_frame_tvalid": "tvalid",
+    "s_axis_frame_tready": "tready",
+    "s_axis_frame_tlast": "tlast",
+    "m_axis_stage_tvalid[0]": "stage_tvalid_0",
+    "verdict_valid_i[0]": "verdict_valid_0",
+    "retained_o": "retained",
+    "m_axis_stage_tvalid[1]": "stage_tvalid_1",
+    "verdict_valid_i[1]": "verdict_valid_1",
+    "m_axis_result_tvalid": "result_tvalid",
+}
+RESULT_ROWS = {"sample id": "result_id", "exit stage": "result_stage", "flags": "result_flags"}
+FLAG_LETTERS = {
+    FLAG_SHORT: "s",
+    FLAG_LONG: "l",
+    FLAG_FORCED: "f",
+    FLAG_SHED: "q",
+    FLAG_ORDERED: "o",
+}
+COUNTED = {"retained_o"}
+
+
+def _flags(value: int) -> str:
+    return "".join(letter for flag, letter in FLAG_LETTERS.items() if value & flag) or "-"
+
+
+def diagram(rows: Mapping[str, list[int]]) -> str:
+    """Return recorded rows as text, two characters a clock."""
+    clocks = range(len(rows["tvalid"]))
+    width = max(map(len, ROWS)) + 2
+    lines = ["clock".ljust(width) + "".join(f"{n:<2}" if n % 5 == 0 else "  " for n in clocks)]
+    for name, key in ROWS.items():
+        values = rows[key]
+        if name in COUNTED:
+            text = "".join(f"{value:<2}" for value in values)
+        elif not any(values):
+            continue
+        else:
+            text = "".join("‾‾" if value else "__" for value in values)
+        lines.append(name.ljust(width) + text)
+    for name, key in RESULT_ROWS.items():
+        shown = [_flags(value) for value in rows[key]] if name == "flags" else rows[key]
+        text = "".join(
+            f"{value:<2}" if valid else "  "
+            for value, valid in zip(shown, rows["result_tvalid"], strict=True)
+        )
+        lines.append(f"  {name}".ljust(width) + text)
+    return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
+
+
+def diagrams() -> dict[str, str]:
+    """Return the page's timing diagrams, as a simulation of now shows them."""
+    shape = {"stages": 2, "classes": CLASSES, "beat_bytes": BEAT_BYTES, "beats": BEATS}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        env = {"HWF_SHAPE": json.dumps(shape), "HWF_RUNS": json.dumps(SCENES)}
+        DESIGN.run(folder, "bench_waves", env)
+        return {
+            f"waves-{scene}": diagram(json.loads((folder / "build" / f"{scene}.json").read_text()))
+            for scene in SCENES
+        }
+
+
+# ---- Tables --------------------------------------------------------------------------------------
+
+
+def _indexed(registers: RegisterMap) -> list[tuple[Register, bool]]:
+    """Return one register for each row of numbered ones, and whether it is such."""
+    rows = []
+    for register in registers.registers:
+        number = re.search(r"_(\d+)$", register.name)
+        if number is None or number.group(1) == "0":
+            rows.append((register, number is not None))
+    return rows
+
+
+def register_table() -> str:
+    """Return the register map, numbered registers in one row."""
+    registers = cascade_registers(
+        stages=3,
+        classes=CLASSES,
+        frame_bytes=FRAME_BYTES,
+        frame_beat_bytes=BEAT_BYTES,
+        thresholds=(0, 0),
+        reorder_frames=4,
+        build_id=0,
+    )
+    lines = [
+        "| offset | register | bits | field | access | kind | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for register, indexed in _indexed(registers):
+        name, offset = register.name, f"0x{register.offset:03x}"
+        if indexed:
+            name, offset = f"{name[:-1]}k", f"{offset} + 4k"
+        for field in register.fields:
+            description = field.description
+            if indexed:
+                description = re.sub(r"\bstage 0\b", "stage k", description)
+            bits = f"{field.high}:{field.low}" if field.bits > 1 else str(field.low)
+            access = "read, write" if field.kind in WRITABLE else "read"
+            lines.append(
+                f"| {offset} | `{name}` | {bits} | `{field.name}` | {access} | {field.kind} | "
+                f"{description} |"
+            )
+    return "\n".join(lines)
+
+
+def retention_example() -> str:
+    """Return what the formulas give for a cascade that the page calculates."""
+    ii, latency, next_ii, next_latency = 1024, 2600, 8192, 9000
+    lines = [
+        "| ρ | r | runs of hard frames | θ × II₁ | inside | waiting | slots | queue share "
+        "| reorder places |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for load, burst in ((0.3, 1.0), (0.6, 1.0), (0.9, 1.0), (0.6, 3.0)):
+        rate = load * ii / next_ii
+        theta = backlog_decay(rate, ii_cycles=ii, next_ii_cycles=next_ii, burst_frames=burst)
+        slots = depth(
+            latency_cycles=latency,
+            ii_cycles=ii,
+            next_ii_cycles=next_ii,
+            escalation_rate=rate,
+            burst_frames=burst,
+        )
+        inside = frames_inside(latency_cycles=latency, ii_cycles=ii)
+        queue = queue_frames(slots, latency_cycles=latency, ii_cycles=ii)
+        places = reorder_depth(
+            latency_cycles=[latency, next_latency], ii_cycles=[ii, next_ii], queue_frames=[queue]
+        )
+        exponent = theta * next_ii
+        waiting = math.ceil(math.log(1000) / exponent)
+        runs = "by chance" if burst == 1.0 else f"{burst:.0f} on the average"
+        lines.append(
+            f"| {load} | {rate:.4f} | {runs} | {exponent:.3f} | {inside} | {waiting} | {slots} "
+            f"| {queue} | {places} |"
+        )
+    return "\n".join(lines)
+
+
+def tables() -> dict[str, str]:
+    """Return the page's generated tables."""
+    return {"registers": register_table(), "retention-example": retention_example()}
+
+
+# ---- The page ------------------------------------------------------------------------------------
+
+
+def parts(text: str) -> dict[str, str]:
+    """Return the generated parts of the page by name."""
+    found = re.findall(r"<!-- begin (\S+) -->\n(.*?)\n<!-- end -->", text, flags=re.DOTALL)
+    return dict(found)
+
+
+def with_parts(text: str, fresh: Mapping[str, str]) -> str:
+    """Return the page with its parts as in ``fresh``."""
+    return re.sub(
+        r"(<!-- begin (\S+) -->\n).*?(\n?<!-- end -->)",
+        lambda match: f"{match.group(1)}{fresh[match.group(2)]}\n<!-- end -->",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_parts(page, diagrams() | tables()), encoding="utf-8")
