@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 
 from design import FULL, SHAPE, N
+from factors import every_pair
 from streams import PATTERNS
 
 COMPLETION, ACCEPTANCE, MIXED = "completion", "acceptance", "mixed"
@@ -38,24 +39,6 @@ class Run:
     @property
     def name(self):
         return "_".join((self.idle, self.stall, self.order, self.policy, self.escalation))
-
-
-def every_pair(factors):
-    """Return rows such that any two values of two factors meet in one of them: greedily chosen."""
-    rows = list(product(*factors.values()))
-    missing = {
-        (i, j, row[i], row[j]) for row in rows for i, j in combinations(range(len(factors)), 2)
-    }
-    chosen = []
-    while missing:
-        best = max(rows, key=lambda row: len(_pairs(row) & missing))
-        chosen.append(best)
-        missing -= _pairs(best)
-    return chosen
-
-
-def _pairs(row):
-    return {(i, j, row[i], row[j]) for i, j in combinations(range(len(row)), 2)}
 
 
 RUNS = {
