@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,13 @@ def check(rig: Rig, run: Run, *, what: str) -> tuple[Epoch, ...]:
         one = _Epoch(rig, run, number, bounds[number], results[number], what)
         epochs.append(one.check())
     _check_peaks(rig, run, what)
-    _check_interrupt(rig, run, epochs, what)
+    _check_interrupt(run, epochs, what)
     return tuple(epochs)
 
 
 def _bounds(epoch: IntArray, count: int) -> list[slice]:
     edges = np.searchsorted(epoch, np.arange(count + 1))
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _error(
@@ -105,9 +106,8 @@ class _Epoch:
         scores = [self.rig.scores(self.frames, k) for k in range(self.rig.stages)]
         shed, wishes, decided = self._flow(scores)
         beats = self.rows[:, _BEATS]
-        flags = np.where(beats < self.rig.beats, FLAG_SHORT, 0) | np.where(
-            beats > self.rig.beats, FLAG_LONG, 0
-        )
+        short, long = beats < self.rig.beats, beats > self.rig.beats
+        flags = FLAG_SHORT * short.astype(np.int64) + FLAG_LONG * long.astype(np.int64)
         expected, counters = run_controller(scores, self.settings, flags=flags, shed_stage=shed)
         place = self._places()
         self._compare(pack(expected)[place], place)
@@ -118,9 +118,7 @@ class _Epoch:
                 lost = int(np.setdiff1d(np.arange(len(self.rows)), place)[0])
                 raise self.error("results", lost, "one result", "none")
             self._check_counters(counters)
-        return Epoch(
-            len(self.rows), expected, counters, len(place), self.drained, wishes, decided
-        )
+        return Epoch(len(self.rows), expected, counters, len(place), self.drained, wishes, decided)
 
     def error(
         self, link: str, frame: int, expected: str, got: str, *, mismatches: int = 1
@@ -191,7 +189,8 @@ class _Epoch:
         rows = self.run[which]
         own = rows[np.searchsorted(rows[:, 1], self.number) :]
         own = own[: np.searchsorted(own[:, 1], self.number, side="right")]
-        return own[own[:, 2] == level, 0]
+        cycles: IntArray = own[own[:, 2] == level, 0]
+        return cycles
 
     def _places(self) -> IntArray:
         """Return the frame of each result: its id is that of the nearest to its own place."""
@@ -288,9 +287,8 @@ def _check_peaks(rig: Rig, run: Run, what: str) -> None:
             )
 
 
-def _check_interrupt(rig: Rig, run: Run, epochs: list[Epoch], what: str) -> None:
+def _check_interrupt(run: Run, epochs: list[Epoch], what: str) -> None:
     """Compare irq_o and irq_status with what the events so far, clears and enables make of them."""
-    del rig
     events = [
         np.fromiter(_alarm_cycles(run, epochs), np.int64),
         run[Array.MALFORMED][:, 0],

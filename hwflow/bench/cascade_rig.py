@@ -28,9 +28,10 @@ Bytes = NDArray[np.uint8]
 TOP = "hwf_soak"
 TOP_TEMPLATE, BENCH_TEMPLATE = "cascade_soak.sv.j2", "cascade_soak.cpp.j2"
 DUMMY = "dummy_stage.sv"
-SCORE_BITS = 16  # of dummy_stage.sv
+DUMMY_SCORE_BITS = 16  # of dummy_stage.sv
 MOST_STAGES = 4  # of the bench
-PATIENCE_CYCLES = 20_000
+PATIENCE_CYCLES = 10_000
+THRESHOLDS_OFFSET = 0x40  # a single stage has none, but the bench asks for the place
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Dummy:
 
 @dataclass(frozen=True)
 class Rig:
-    """An accelerator with dummy stages; the fields are those of ``AcceleratorParameters``."""
+    """An accelerator with dummy stages; most fields are those of ``AcceleratorParameters``.
+
+    ``score_bits``: the dummies' scores are multiplied by a power of two to have so many.
+    """
 
     name: str
     dummies: tuple[Dummy, ...]
@@ -57,6 +61,7 @@ class Rig:
     reorder: int = 0
     frame_bytes: int = 36
     classes: int = 10
+    score_bits: int = DUMMY_SCORE_BITS
 
     @property
     def stages(self) -> int:
@@ -69,11 +74,16 @@ class Rig:
         return -(-self.frame_bytes // self.beat_bytes)
 
     @property
+    def score_shift(self) -> int:
+        """By how many bits the dummies' scores are shifted."""
+        return self.score_bits - DUMMY_SCORE_BITS
+
+    @property
     def parameters(self) -> AcceleratorParameters:
         """What the accelerator is generated from."""
         return AcceleratorParameters(
             stages=tuple(
-                StagePorts(f"stage{k}", dummy.in_bytes, SCORE_BITS, dummy.lanes)
+                StagePorts(f"stage{k}", dummy.in_bytes, self.score_bits, dummy.lanes)
                 for k, dummy in enumerate(self.dummies)
             ),
             classes=self.classes,
@@ -82,7 +92,7 @@ class Rig:
             retention_frames=self.retention,
             queue_frames=self.queue or self.retention,
             retention_in_block=self.in_block or (False,) * len(self.retention),
-            threshold_int=tuple(5000 + k for k in range(len(self.retention))),
+            threshold_int=tuple((5000 + k) << self.score_shift for k in range(len(self.retention))),
             reorder_frames=self.reorder,
             build_id=0x1234ABCD,
         )
@@ -108,8 +118,8 @@ class Rig:
             # The queue of frames inside takes a clock even where no latency is asked for.
             latency_cycles=span + max(1, dummy.latency) + self.score_beats(stage) - 1,
             input_cycles=span,
-            first_beats=-(-dummy.in_bytes // self.beat_bytes),
-            score_beats=self.score_beats(stage),
+            word_bytes=dummy.in_bytes,
+            score_words=self.score_beats(stage),
             frames=dummy.frames,
         )
 
@@ -120,7 +130,9 @@ class Rig:
         total = (wide * weights).sum(axis=1) & 0xFFFF
         own = frames[:, stage * self.classes : (stage + 1) * self.classes]
         shift = np.arange(self.classes) % 9
-        return own.view(np.int8).astype(np.int64) * 256 + ((total[:, None] >> shift) & 0xFF)
+        scripted = own.view(np.int8).astype(np.int64) * 256
+        scores: IntArray = (scripted + ((total[:, None] >> shift) & 0xFF)) << self.score_shift
+        return scores
 
 
 def sources_of(rig: Rig) -> dict[str, str]:
@@ -285,6 +297,7 @@ class _Plan(ctypes.Structure):
                 "alarm_window",
                 "alarm_limit",
                 "threshold",
+                "threshold_shift",
             )
         ),
         ("in_words", ctypes.c_uint32 * MOST_STAGES),
@@ -378,7 +391,8 @@ def run_rig(rig: Rig, library: Path, traffic: RandomTraffic | GivenTraffic) -> R
         irq_enable=registers["irq_enable"].offset,
         alarm_window=registers["alarm_window"].offset,
         alarm_limit=registers["alarm_limit"].offset,
-        threshold=0x40,
+        threshold=THRESHOLDS_OFFSET,
+        threshold_shift=rig.score_shift,
         in_words=tuple([rig.in_words(k) for k in range(rig.stages)] + pad),
         score_beats=tuple([rig.score_beats(k) for k in range(rig.stages)] + pad),
     )

@@ -387,6 +387,24 @@ def bench_generator(
     )
 
 
+@bench_app.command("cascade")
+def bench_cascade(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.CASCADE_OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the cascade controller: soak, throughput, latency, area, mutants."""
+    bench.cascade(_start(json, verbose), out=out, record=record, only=tuple(only or ()))
+
+
 @bench_app.command("document")
 def bench_document(
     path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],

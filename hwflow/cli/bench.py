@@ -9,12 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from hwflow.bench.figures import Figure
+from hwflow.bench.record import Record
 from hwflow.cli.output import Output, shown
 from hwflow.errors import ConfigError
 
 OUT = Path("out") / "bench" / "generator"
 BUILDS = Path("builds")
 RECORD = BUILDS / "generator.json"
+CASCADE_OUT = Path("out") / "bench" / "cascade"
 
 
 def generator(
@@ -28,10 +30,29 @@ def generator(
     place = bench.Bench(builds=builds.absolute(), root=out.absolute())
     with output.progress("bench") as progress:
         found = bench.run(place, file, only=only, progress=progress)
-    names = only or tuple(bench.SECTIONS)
-    figures = [figure for name in names for figure in found.sections[name].figures]
+    _tell(output, "bench generator", found, only or tuple(bench.SECTIONS), file)
+
+
+def cascade(output: Output, *, out: Path, record: Path | None, only: tuple[str, ...]) -> None:
+    """Measure the cascade controller."""
+    from hwflow.bench import cascade as bench
+    from hwflow.bench.record import RECORD_FILE
+
+    file = record or out / RECORD_FILE
+    # The tests that mutants meet which the soak does not find are no part of an installed wheel.
+    repository = Path.cwd() if (Path("sim") / "common").is_dir() else None
+    place = bench.Bench(root=out.absolute(), repository=repository)
+    with output.progress("bench") as progress:
+        found = bench.run(place, file, only=only, progress=progress)
+    _tell(output, "bench cascade", found, only or tuple(bench.SECTIONS), file)
+
+
+def _tell(
+    output: Output, command: str, record: Record, sections: tuple[str, ...], file: Path
+) -> None:
+    figures = [figure for name in sections for figure in record.sections[name].figures]
     data = {
-        "command": "bench generator",
+        "command": command,
         "record": shown(file),
         "figures": [figure.model_dump(mode="json") for figure in figures],
     }

@@ -61,6 +61,20 @@ class Yosys:
         kept = {module.removeprefix("\\") for module in found["modules"]}
         return {cell: count for cell, count in cells.items() if cell not in kept}
 
+    def netlist_of(
+        self, part: Part, *, sources: Sequence[str], folder: Path, log_dir: Path
+    ) -> Mapping[str, Any]:
+        """Return the mapped netlist of ``part``'s one module, as yosys' ``write_json`` has it.
+
+        As :meth:`map_part` otherwise.
+        """
+        report, netlist = f"{part.module}.stat.json", f"{part.module}.json"
+        script = f"{part_script(part, sources, report)}write_json {netlist}\n"
+        self._run(part.module, script, report, folder=folder, log_dir=log_dir)
+        found = json.loads((folder / netlist).read_text(encoding="utf-8"))
+        module: Mapping[str, Any] = found["modules"][part.module]
+        return module
+
     def map_group(
         self,
         parts: Sequence[Part],

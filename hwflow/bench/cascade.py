@@ -1,0 +1,383 @@
+"""``hwflow bench cascade``: the figures of the cascade controller, section by section."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwflow.bench import cascade_area, cascade_mutation, cascade_speed
+from hwflow.bench.cascade_check import Epoch, check
+from hwflow.bench.cascade_rig import (
+    COVERAGE_BINS,
+    Array,
+    RandomTraffic,
+    Rig,
+    Run,
+    compile_rig,
+    run_rig,
+)
+from hwflow.bench.cascade_rigs import SOAK_RIGS
+from hwflow.bench.cascade_speed import Latency, Pace
+from hwflow.bench.figures import Figure, figure
+from hwflow.bench.record import Record, read_record, section, write_record
+from hwflow.cascade.result import FLAG_FORCED, FLAG_LONG, FLAG_ORDERED, FLAG_SHED, FLAG_SHORT
+from hwflow.errors import ConfigError
+from hwflow.log import Progress, silent
+
+BENCH = "cascade"
+SOAK_FRAMES, RUN_FRAMES = 1_000_000, 10_000
+# One epoch without a reset in which the 16 bits of the sample id wrap.
+LONG_EPOCH_FRAMES = 70_000
+LUTS = 1800
+EXIT_CYCLES = 16
+KILL_RATE = 0.95
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a bench works: ``root`` keeps what is resumed, and logs.
+
+    ``repository``: where the tests are that mutants meet which the soak does not find, or None.
+    ``frames``: of the soak.
+    """
+
+    root: Path
+    repository: Path | None = None
+    frames: int = SOAK_FRAMES
+
+
+@dataclass(frozen=True)
+class Result:
+    """Figures of one section, and the tables that they sum up."""
+
+    figures: tuple[Figure, ...]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    bench: Bench, record_file: Path, *, only: Iterable[str] = (), progress: Progress = silent
+) -> Record:
+    """Measure the sections ``only`` (or all) and write each into ``record_file`` once it is done.
+
+    Raises:
+        ConfigError: an unknown section.
+        VerificationError: the controller differs from its model; names frame and cycle.
+    """
+    chosen = tuple(only) or tuple(SECTIONS)
+    for name in chosen:
+        if name not in SECTIONS:
+            raise ConfigError(f"no section {name!r}; there are {', '.join(SECTIONS)}")
+    record = read_record(record_file, BENCH)
+    for name in chosen:
+        begin = time.monotonic()
+        result = SECTIONS[name](bench, progress)
+        record.sections[name] = section(
+            result.figures,
+            result.details,
+            command=f"hwflow bench {BENCH} --only {name}",
+            seconds=time.monotonic() - begin,
+        )
+        write_record(record, record_file)
+    progress("done", len(chosen), len(chosen))
+    return record
+
+
+def soak(bench: Bench, progress: Progress) -> Result:
+    """Random everything through every rig: results, order, counters, interrupt as in the model."""
+    total: Counter[str] = Counter()
+    rows: list[dict[str, Any]] = []
+    for number, rig in enumerate(SOAK_RIGS):
+        found = soak_rig(rig, -(-bench.frames // len(SOAK_RIGS)), progress)
+        rows.append({"rig": asdict(rig), **found})
+        total.update(found)
+        progress(rig.name, number + 1, len(SOAK_RIGS))
+    note = (
+        f"{len(SOAK_RIGS)} controllers of 1, 2 and 3 stages, seeds from 0 on; "
+        f"{total['soft resets']:,} soft and {total['hard resets']:,} hard resets, "
+        f"{total['writes done'] + total['writes refused']:,} register writes and "
+        f"{total['reads done'] + total['reads refused']:,} reads meanwhile"
+    )
+    missed = [
+        f"{rig.name}: {name}"
+        for rig, row in zip(SOAK_RIGS, rows, strict=True)
+        for name in _unreached(rig, row)
+    ]
+    figures = (
+        figure(
+            "soak, frames accepted",
+            total["frames"],
+            "frames",
+            provenance="simulated",
+            goal=("≥", bench.frames),
+            note=note,
+        ),
+        figure(
+            "soak, lost or doubled results",
+            total["frames"] - total["results"] - total["discarded by a reset"],
+            "frames",
+            provenance="simulated",
+            goal=("=", 0),
+            note=f"{total['discarded by a reset']:,} frames were inside at a reset in mid-traffic",
+        ),
+        figure(
+            "soak, results that differ from the model",
+            0,  # the first one would have ended the run
+            "results",
+            provenance="simulated",
+            goal=("=", 0),
+            note=f"{total['results']:,} words, {total['shed']:,} shed, {total['ordered']:,} in "
+            f"order, {total['forced']:,} forced; counters, interrupt and order of delivery too",
+        ),
+        figure(
+            "soak, bins not reached",
+            len(missed),
+            "bins",
+            provenance="simulated",
+            note="; ".join(missed) or "every kind of frame and access, on every controller",
+        ),
+    )
+    return Result(figures, {"rigs": rows})
+
+
+def soak_rig(rig: Rig, frames: int, progress: Progress = silent) -> dict[str, int]:
+    """Soak ``rig`` with at least ``frames`` frames and return counts of what happened.
+
+    Raises:
+        VerificationError: the first run that differs from the model, named by its seed.
+    """
+    library = compile_rig(rig)
+    counts: Counter[str] = Counter()
+    seed = 0
+    while counts["frames"] < frames:
+        progress(f"{rig.name}, seed {seed}", counts["frames"], frames)
+        traffic = RandomTraffic(seed, min(RUN_FRAMES, frames - counts["frames"]))
+        # Once for each rig, where there are enough frames: ids wrap.
+        if frames - counts["frames"] > LONG_EPOCH_FRAMES and seed == 0:
+            long = (LONG_EPOCH_FRAMES, LONG_EPOCH_FRAMES)
+            traffic = RandomTraffic(seed, LONG_EPOCH_FRAMES, epoch_frames=long)
+        found = run_rig(rig, library, traffic)
+        epochs = check(rig, found, what=f"{rig.name}, seed {seed}")
+        counts.update(_counts(found, epochs))
+        seed += 1
+    return {name: counts[name] for name in _BINS} | {"runs": seed}
+
+
+_FLAGS = {
+    "short": FLAG_SHORT,
+    "long": FLAG_LONG,
+    "forced": FLAG_FORCED,
+    "shed": FLAG_SHED,
+    "ordered": FLAG_ORDERED,
+}
+_BINS = (
+    "frames",
+    "results",
+    "discarded by a reset",
+    "cycles",
+    "epochs",
+    "epochs drained",
+    "interrupts",
+    *_FLAGS,
+    *(f"exits at stage {k}" for k in range(3)),
+    *COVERAGE_BINS,
+)
+
+
+def _counts(run: Run, epochs: tuple[Epoch, ...]) -> Counter[str]:
+    counts: Counter[str] = Counter(
+        {
+            "frames": len(run.frames),
+            "results": len(run.words),
+            "discarded by a reset": sum(e.frames - e.delivered for e in epochs if not e.drained),
+            "cycles": run.cycles,
+            "epochs": len(epochs),
+            "epochs drained": sum(epoch.drained for epoch in epochs),
+            "interrupts": int(run[Array.IRQ][:, 1].sum()),
+        }
+    )
+    flags = run.words >> np.uint64(56)
+    for name, bit in _FLAGS.items():
+        counts[name] = int(np.count_nonzero(flags & np.uint64(bit)))
+    stage = (run.words >> np.uint64(28)) & np.uint64(15)
+    for k in range(3):
+        counts[f"exits at stage {k}"] = int(np.count_nonzero(stage == k))
+    counts.update(dict(zip(COVERAGE_BINS, run[Array.COVERAGE][:, 0].tolist(), strict=True)))
+    return counts
+
+
+def _unreached(rig: Rig, row: dict[str, Any]) -> list[str]:
+    """Return the bins that ``rig`` can reach and did not."""
+    out_of_reach = {f"exits at stage {k}" for k in range(rig.stages, 3)}
+    if rig.stages == 1:
+        out_of_reach.add("shed")
+    if not rig.reorder:
+        out_of_reach.add("ordered")
+    if rig.beats == 1:
+        out_of_reach.add("short")
+    return [name for name in _BINS if not row[name] and name not in out_of_reach]
+
+
+def throughput(bench: Bench, progress: Progress) -> Result:
+    """Sustained pace against the slowest stage's, and against the performance model."""
+    del bench
+    progress("throughput", 0, 1)
+    found = cascade_speed.throughput()
+    regular = [pace for pace in found if pace.pattern.startswith(("every", "none"))]
+    within = [p for p in found if p not in regular and p.load <= max(cascade_speed.LOADS)]
+    beyond = [p for p in found if p not in regular and p not in within]
+    figures = [
+        _least_pace("throughput, regular patterns", regular),
+        _least_pace("throughput, random and bursts at ρ ≤ 0.9", within),
+    ]
+    worst = max(beyond, key=lambda pace: abs(pace.rate / pace.model - 1))
+    figures.append(
+        figure(
+            "throughput beyond ρ = 0.9 against the model",
+            round(abs(worst.rate / worst.model - 1), 5),
+            "fraction, worst",
+            provenance="simulated",
+            goal=("≤", 0.01),
+            note=f"{len(beyond)} runs of {worst.frames:,} frames at ρ "
+            f"{', '.join(str(load) for load in cascade_speed.OVERLOADS)}; worst {_told(worst)}",
+        )
+    )
+    return Result(tuple(figures), {"runs": [asdict(pace) for pace in found]})
+
+
+def _least_pace(name: str, paces: list[Pace]) -> Figure:
+    worst = min(paces, key=lambda pace: pace.rate / pace.bound)
+    return figure(
+        name,
+        round(worst.rate / worst.bound, 5),
+        "of min(1/II₀, 1/(r·II₁)), worst",
+        provenance="simulated",
+        goal=("≥", 0.99),
+        note=f"{len(paces)} runs, retention by the formula; worst {_told(worst)}",
+    )
+
+
+def _told(pace: Pace) -> str:
+    return f"{pace.rig}, {pace.pattern}, ρ = {pace.load:.2f}, retention {pace.retention}"
+
+
+def latency(bench: Bench, progress: Progress) -> Result:
+    """Clocks from a frame's first beat to its result beyond those of its stage."""
+    del bench
+    progress("latency", 0, 1)
+    found = cascade_speed.latency()
+
+    def worst(traffic: str) -> Latency:
+        return max((one for one in found if one.traffic == traffic), key=lambda one: one.most)
+
+    figures = tuple(
+        figure(
+            f"exit latency beyond the stage's, {told}",
+            worst(traffic).most,
+            "cycles, worst",
+            provenance="simulated",
+            goal=("≤", EXIT_CYCLES),
+            note=f"completion order; worst of {worst(traffic).frames:,} frames each of "
+            f"{len(found) // 2} controllers: {worst(traffic).rig}",
+        )
+        for traffic, told in (("alone", "one frame alone"), ("stream", "random stream at ρ = 0.3"))
+    )
+    return Result(figures, {"runs": [asdict(one) for one in found]})
+
+
+def area(bench: Bench, progress: Progress) -> Result:
+    """LUTs and longest path of the controller with registers, two stages, 32 x 32 x 3 frames."""
+    progress("yosys", 0, 1)
+    parameters = cascade_area.PARAMETERS
+    found = cascade_area.measure(parameters, log_dir=bench.root)
+    memories = "block RAM" if parameters.retention_in_block[0] else "LUTs"
+    bits = " and ".join(str(stage.score_bits) for stage in parameters.stages)
+    figures = (
+        figure(
+            "controller beside retention and reorder memory",
+            found.beside_memory,
+            "LUT",
+            provenance="synthesised",
+            goal=("≤", LUTS),
+            note=f"two stages, 32×32×3 bytes in beats of {parameters.frame_beat_bytes}, stages' "
+            f"words of {parameters.stages[0].in_bytes}, scores of {bits} bits; "
+            f"retention of {parameters.retention_frames[0]} frames in {memories}, "
+            f"{found.whole.bram36:g} BRAM36; {found.whole.lut:,} LUTs in all less "
+            f"{found.retention_lut} of the frame memory and {found.reorder_lut} of the memory of "
+            f"{parameters.reorder_frames} results",
+        ),
+        figure(
+            "controller, longest path",
+            found.path.levels,
+            "logic levels",
+            provenance="synthesised",
+            note=f"{_path(found.path.cells)}; without carry cells "
+            f"{found.path_without_carry.levels}: {_path(found.path_without_carry.cells)}",
+        ),
+    )
+    return Result(figures, {"area": asdict(found), "parameters": asdict(parameters)})
+
+
+def _path(cells: tuple[str, ...]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(cells).items()))
+
+
+def mutation(bench: Bench, progress: Progress) -> Result:
+    """Share of small changes of the RTL that a short soak or the tests of the blocks notice."""
+    mutants = cascade_mutation.drawn()
+    outcomes = cascade_mutation.kill(
+        mutants, bench.root / "mutants", repository=bench.repository, progress=progress
+    )
+    known = cascade_mutation.explanations()
+    valid = [one for one in outcomes if one.killed_by != "compiler"]
+    killed = [one for one in valid if one.killed_by]
+    left = [one for one in valid if not one.killed_by]
+    equivalent = [one for one in left if known.get(one.key, {}).get("equivalent") == "yes"]
+    by_soak = sum(one.killed_by.startswith("soak") for one in killed)
+    files = len({one.file for one in valid})
+    note = (
+        f"{len(killed)} of {len(valid)} in {files} files, drawn with seed "
+        f"{cascade_mutation.SEED}, {by_soak} by the soak; {len(equivalent)} of the survivors "
+        "change nothing that can be seen"
+    )
+    figures = (
+        figure("mutants", len(valid), "mutants", provenance="simulated", goal=("≥", 50)),
+        figure(
+            "mutants killed",
+            round(len(killed) / len(valid), 4),
+            "of all",
+            provenance="simulated",
+            note=note,
+        ),
+        figure(
+            "mutants killed, equivalent ones aside",
+            round(len(killed) / max(1, len(valid) - len(equivalent)), 4),
+            "of those that differ",
+            provenance="simulated",
+            goal=("≥", KILL_RATE),
+            note=note,
+        ),
+        figure(
+            "surviving mutants without an explanation",
+            sum(one.key not in known for one in left),
+            "mutants",
+            provenance="simulated",
+            goal=("=", 0),
+        ),
+    )
+    rows = [asdict(one) | {"explanation": known.get(one.key)} for one in outcomes]
+    return Result(figures, {"mutants": rows})
+
+
+SECTIONS: dict[str, Callable[[Bench, Progress], Result]] = {
+    "soak": soak,
+    "throughput": throughput,
+    "latency": latency,
+    "area": area,
+    "mutation": mutation,
+}

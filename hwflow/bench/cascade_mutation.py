@@ -1,0 +1,248 @@
+"""How many mutants of the controller's RTL the soak kills, and then the tests of the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import jinja2
+
+from hwflow.bench.cascade_check import check
+from hwflow.bench.cascade_mutants import Mutant, draw
+from hwflow.bench.cascade_rig import RandomTraffic, Rig, compile_rig, run_rig, sources_of
+from hwflow.bench.cascade_rigs import SOAK_RIGS
+from hwflow.errors import ToolFailedError, VerificationError
+from hwflow.log import Progress, silent
+from hwflow.rtl.files import RTL_DIR
+from hwflow.rtl.registers import ADDRESS_BITS
+
+REGISTERS = "hwf_regs.sv"
+REGISTERS_TEMPLATE = "templates/hwf_regs.sv.j2"
+FILES = (
+    *(
+        f"hwf_{name}.sv"
+        for name in (
+            "cascade",
+            "level",
+            "frame_guard",
+            "fork",
+            "retain",
+            "decide",
+            "merge",
+            "skid",
+            "fifo",
+            "gearbox",
+            "top2",
+            "reorder",
+            "alarm",
+            "soft_reset",
+        )
+    ),
+    REGISTERS_TEMPLATE,
+)
+SEED, PER_FILE = 1, 4
+RUNS, FRAMES = 4, 2000
+# All sizes that change the logic; the others of the soak add little and take as long to compile.
+RIGS = tuple(SOAK_RIGS[number] for number in (0, 1, 4, 5))
+RUN_SECONDS = 120
+OPTIMISE = "-O0"  # most of the time is spent to compile
+# What a survivor of the soak meets then, in the repository's folder.
+BLOCK_TESTS = ("tests/rtl/test_streams.py", "tests/rtl/test_cascade.py")
+BLOCK_SECONDS = 1500
+SURVIVORS = "cascade_survivors.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant. ``killed_by``: a rig, a test, "compiler" (no mutant then), or ""."""
+
+    key: str
+    file: str
+    line: int
+    operator: str
+    old: str
+    new: str
+    killed_by: str
+    told: str
+
+
+def texts() -> dict[str, str]:
+    """Return the text of each of FILES."""
+    return {name: (RTL_DIR / name).read_text(encoding="utf-8") for name in FILES}
+
+
+def drawn() -> list[Mutant]:
+    """Return the mutants of the bench."""
+    return draw(texts(), per_file=PER_FILE, seed=SEED)
+
+
+def kill(
+    mutants: Sequence[Mutant],
+    folder: Path,
+    *,
+    repository: Path | None,
+    progress: Progress = silent,
+) -> list[Outcome]:
+    """Try to kill each of ``mutants``; what ``folder`` keeps of an earlier run is not tried again.
+
+    ``repository``: where the tests are that the survivors of the soak meet; None: they do not.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    original = texts()
+    found = []
+    for number, mutant in enumerate(mutants):
+        progress(f"mutant of {mutant.file}", number, len(mutants))
+        changed = mutant.applied(original[mutant.file])
+        file = folder / f"{_name(mutant, changed)}.json"
+        outcome = Outcome(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
+        if outcome is None:
+            outcome = _soaked(mutant, changed)
+        if not outcome.killed_by and repository is not None and outcome.told != _TESTED:
+            outcome = _tested(mutant, changed, repository)
+        file.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+        found.append(outcome)
+    return found
+
+
+def explanations() -> dict[str, dict[str, str]]:
+    """Return what is known of survivors: key → {"equivalent": "yes" or "no", "why": ...}."""
+    text = resources.files("hwflow.bench").joinpath(SURVIVORS).read_text("utf-8")
+    known: dict[str, dict[str, str]] = json.loads(text)
+    return known
+
+
+_TESTED = "the tests of the blocks pass"
+
+
+def _name(mutant: Mutant, changed: str) -> str:
+    """Return what a mutant's outcome depends on: it, all sources, the rigs and their runs."""
+    digest = hashlib.sha256(f"{mutant.file}\0{changed}\0{RUNS}\0{FRAMES}".encode())
+    for rig in RIGS:
+        digest.update(f"\0{rig}".encode())
+        for name, text in sources_of(rig).items():
+            if name != mutant.file:
+                digest.update(f"\0{name}\0{text}".encode())
+    return digest.hexdigest()[:24]
+
+
+def _outcome(mutant: Mutant, killed_by: str, told: str) -> Outcome:
+    return Outcome(
+        mutant.key,
+        mutant.file,
+        mutant.line,
+        mutant.operator,
+        mutant.old.strip(),
+        mutant.new.strip(),
+        killed_by,
+        told,
+    )
+
+
+def _soaked(mutant: Mutant, changed: str) -> Outcome:
+    compiled = False
+    for rig in RIGS:
+        try:
+            replaced = _replaced(rig, mutant.file, changed)
+            library = compile_rig(rig, replaced=replaced, optimise=OPTIMISE)
+        except (ToolFailedError, jinja2.TemplateError) as error:
+            # A size of another rig may let it pass.
+            if not compiled and rig is RIGS[-1]:
+                return _outcome(mutant, "compiler", str(error)[-400:])
+            continue
+        compiled = True
+        try:
+            if told := _told(rig, library):
+                return _outcome(mutant, f"soak: {rig.name}", told)
+        finally:
+            shutil.rmtree(library.parent)
+    return _outcome(mutant, "", "the soak finds nothing")
+
+
+def _replaced(rig: Rig, file: str, changed: str) -> Mapping[str, str]:
+    if file != REGISTERS_TEMPLATE:
+        return {file: changed}
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(changed)
+    return {REGISTERS: template.render(map=rig.registers, address_bits=ADDRESS_BITS)}
+
+
+def _told(rig: Rig, library: Path) -> str:
+    """Return what the soak finds, or ""; in a process of its own, that a mutant may hang or end."""
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_soak, args=(rig, library, send))
+    process.start()
+    send.close()
+    try:
+        if not receive.poll(RUN_SECONDS):
+            return f"no end within {RUN_SECONDS} s"
+        return str(receive.recv())
+    except EOFError:
+        return "the simulation crashed"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _soak(rig: Rig, library: Path, send: Connection) -> None:
+    told = ""
+    for seed in range(RUNS):
+        try:
+            run = run_rig(rig, library, RandomTraffic(seed, FRAMES))
+            check(rig, run, what=f"{rig.name}, seed {seed}")
+        except VerificationError as error:
+            told = str(error)
+            break
+    send.send(told)
+
+
+def _tested(mutant: Mutant, changed: str, repository: Path) -> Outcome:
+    """Run the tests of the blocks in a copy of the repository that has the mutant."""
+    with tempfile.TemporaryDirectory(prefix="hwflow-mutant-") as name:
+        copy = Path(name)
+        for part in ("hwflow", "sim", "tests"):
+            shutil.copytree(
+                repository / part, copy / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        shutil.copy(repository / "pyproject.toml", copy)
+        (copy / "hwflow" / "rtl" / mutant.file).write_text(changed, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        try:
+            done = subprocess.run(
+                [*command, *_tests_of(mutant)],
+                cwd=copy,
+                env=os.environ | {"PYTHONPATH": str(copy)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=BLOCK_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return _outcome(mutant, "tests of the blocks", f"no end within {BLOCK_SECONDS} s")
+    if done.returncode == 0:
+        return _outcome(mutant, "", _TESTED)
+    failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
+    return _outcome(mutant, failed[0] if failed else "tests of the blocks", done.stdout[-400:])
+
+
+def _tests_of(mutant: Mutant) -> list[str]:
+    """Return the tests that look at the mutant's block: its own, and the controller's."""
+    block = Path(mutant.file).name.partition(".")[0].removeprefix("hwf_")
+    streams, cascade = BLOCK_TESTS
+    own = {"cascade": [cascade], "level": [cascade], "decide": [cascade], "regs": [cascade]}
+    return own.get(block, [streams, cascade])

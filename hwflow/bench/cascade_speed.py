@@ -1,0 +1,200 @@
+"""Sustained throughput and exit latency of the controller's RTL, with dummy stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from hwflow.bench.cascade_check import check
+from hwflow.bench.cascade_rig import (
+    Array,
+    Bytes,
+    Dummy,
+    GivenTraffic,
+    IntArray,
+    Rig,
+    Run,
+    compile_rig,
+    run_rig,
+)
+from hwflow.cascade.performance import Sizes, Traffic, expected_timeline
+from hwflow.cascade.retention import depth
+
+# Two stages: the second 3 and 10 times slower; the first at the stream's own pace.
+_DUMMIES = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 72))
+_AT_PACE = (Dummy(4, 10, 5, 9), Dummy(4, 10, 200, 90))
+_THREE = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 60), Dummy(12, 5, 100, 150))
+PERIODS = (0, 10, 3, 1)
+LOADS, OVERLOADS = (0.5, 0.9), (0.98, 1.3)
+BURST_FRAMES = 5.0
+SKIP, REGULAR_FRAMES, RANDOM_FRAMES = 100, 1000, 20_000
+SEED = 7
+EASY, HARD = 0x80, 90  # upper bytes of a score: of the losers, of who is first
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Frames per clock in one run.
+
+    ``bound``: least over the stages of 1 / (share of the frames that reach it × II); ``model``: of
+    the performance model for the same frames.
+    """
+
+    rig: str
+    pattern: str
+    load: float
+    retention: tuple[int, ...]
+    frames: int
+    rate: float
+    bound: float
+    model: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Clocks from a frame's first beat to its result beyond its stage's own, of ``frames``."""
+
+    rig: str
+    traffic: str
+    frames: int
+    least: int
+    most: int
+
+
+def frames_of(rig: Rig, exit_stage: IntArray, *, seed: int = SEED) -> Bytes:
+    """Return frames (N, bytes) that exit where told, at the thresholds of the rig."""
+    random = np.random.default_rng(seed)
+    frames = random.integers(0, 256, (len(exit_stage), rig.frame_bytes), dtype=np.uint8)
+    for k in range(rig.stages):
+        scores = frames[:, k * rig.classes : (k + 1) * rig.classes]
+        scores[:] = EASY
+        best = random.integers(0, rig.classes, len(frames))
+        every = np.arange(len(frames))
+        scores[every, best] = HARD
+        unsure = exit_stage > k
+        scores[every[unsure], (best[unsure] + 1) % rig.classes] = HARD
+    return frames
+
+
+def throughput() -> list[Pace]:
+    """Return the pace of regular, random and bursty traffic on each rig."""
+    found = []
+    for name, dummies in (("", _DUMMIES), (", first at the stream's pace", _AT_PACE)):
+        rig = Rig(f"two stages{name}", dummies, 4, (2,))
+        ii = [rig.timing(k).ii_cycles for k in range(2)]
+        for period in PERIODS:
+            rate = 1 / period if period else 0.0
+            hard = np.arange(REGULAR_FRAMES) % period == 0 if period else np.zeros(REGULAR_FRAMES)
+            sized = _sized(rig, rate)
+            pattern = f"every {period}th" if period else "none"
+            found.append(_pace(sized, pattern, rate * ii[1] / ii[0], hard.astype(np.int64)))
+        for load in (*LOADS, *OVERLOADS):
+            rate = load * ii[0] / ii[1]
+            for pattern, burst in (("random", 1.0), ("bursts", BURST_FRAMES)):
+                sized = _sized(rig, rate, burst)
+                hard = _hard_frames(rate, RANDOM_FRAMES, burst)
+                found.append(_pace(sized, pattern, load, hard.astype(np.int64)))
+    rig = Rig("three stages", _THREE, 4, (2, 2))
+    for period in PERIODS:
+        rate = 1 / period if period else 0.0
+        index = np.arange(REGULAR_FRAMES)
+        exit_stage = np.where(index % period == 0, 2, 0) if period else 0 * index
+        pattern = f"every {period}th" if period else "none"
+        ii0, ii2 = rig.timing(0).ii_cycles, rig.timing(2).ii_cycles
+        found.append(_pace(_sized(rig, rate), pattern, rate * ii2 / ii0, exit_stage))
+    return found
+
+
+def latency() -> list[Latency]:
+    """Return exit latency: of one frame alone, and of streams at low load."""
+    found = []
+    for rig in (
+        Rig("one stage", _DUMMIES[:1], 4),
+        Rig("two stages", _DUMMIES, 4, (8,)),
+        Rig("two stages, wide beats", _AT_PACE, 64, (32,)),
+        Rig("three stages, reorder store", _THREE, 8, (8, 8), reorder=16),
+    ):
+        library = compile_rig(rig)
+        for traffic, count in (("alone", 1), ("stream", 2000)):
+            random = np.random.default_rng(SEED)
+            hard = random.random((count, max(1, rig.stages - 1))) < 0.1
+            exit_stage = np.cumprod(hard, axis=1).sum(axis=1)
+            exit_stage = np.minimum(exit_stage, rig.stages - 1) if count > 1 else 0 * exit_stage
+            gaps = random.geometric(0.3 / rig.timing(0).ii_cycles, count)
+            given = GivenTraffic(frames_of(rig, exit_stage), arrival=np.cumsum(gaps))
+            run = run_rig(rig, library, given)
+            check(rig, run, what=f"{rig.name}, {traffic}")
+            beyond = _beyond_the_stage(run, exit_stage)
+            found.append(
+                Latency(rig.name, traffic, len(beyond), int(beyond.min()), int(beyond.max()))
+            )
+    return found
+
+
+def _beyond_the_stage(run: Run, exit_stage: IntArray) -> IntArray:
+    """Return what frames that exit at stage 0 take beside it."""
+    ids = (run.words & np.uint64(0xFFFF)).astype(np.int64)
+    result = np.empty(len(ids), np.int64)
+    result[ids] = run[Array.RESULTS][:, 0]
+    first, last = (
+        rows[rows[:, 2] == 0, 0] for rows in (run[Array.FIRST_WORD], run[Array.LAST_SCORE])
+    )
+    beyond = (result - run[Array.FRAMES][:, 0]) - (last - first)
+    own: IntArray = beyond[exit_stage == 0]
+    return own
+
+
+def _sized(rig: Rig, rate: float, burst: float = 1.0) -> Rig:
+    """Return ``rig`` with the retention that the formula says."""
+    timing = [rig.timing(k) for k in range(rig.stages)]
+    retention = tuple(
+        depth(
+            latency_cycles=stage.latency_cycles,
+            ii_cycles=timing[0].ii_cycles,
+            next_ii_cycles=following.ii_cycles,
+            escalation_rate=rate,
+            burst_frames=burst,
+        )
+        for stage, following in pairwise(timing)
+    )
+    return replace(rig, retention=retention)
+
+
+def _hard_frames(rate: float, count: int, burst: float) -> IntArray:
+    """Return (count,) whether frames are hard: by chance, or in runs of ``burst`` on average."""
+    random = np.random.default_rng(SEED)
+    if burst <= 1 / (1 - rate):
+        return (random.random(count) < rate).astype(np.int64)
+    runs = int(2 * count * rate / burst) + 10
+    lengths = np.stack(
+        [random.geometric(rate / (1 - rate) / burst, runs), random.geometric(1 / burst, runs)],
+        axis=1,
+    ).ravel()
+    return np.repeat(np.tile([0, 1], runs), lengths)[:count]
+
+
+def _pace(rig: Rig, pattern: str, load: float, exit_stage: IntArray) -> Pace:
+    run = run_rig(rig, compile_rig(rig), GivenTraffic(frames_of(rig, exit_stage)))
+    check(rig, run, what=f"{rig.name}, {pattern}")
+    timing = [rig.timing(k) for k in range(rig.stages)]
+    # Frames that fill the pipelines are delayed by nothing; a whole number of periods remains.
+    counted = exit_stage[SKIP:-1]
+    work = [np.count_nonzero(counted >= k) * one.ii_cycles for k, one in enumerate(timing)]
+    sizes = Sizes(rig.frame_bytes, rig.beat_bytes, rig.retention)
+    model = expected_timeline(timing, sizes, Traffic(exit_stage))
+    return Pace(
+        rig=rig.name,
+        pattern=pattern,
+        load=load,
+        retention=rig.retention,
+        frames=len(counted),
+        rate=_rate(run[Array.FRAMES][:, 0]),
+        bound=len(counted) / max(work),
+        model=_rate(model.accepted),
+    )
+
+
+def _rate(accepted: IntArray) -> float:
+    return (len(accepted) - 1 - SKIP) / int(accepted[-1] - accepted[SKIP])
