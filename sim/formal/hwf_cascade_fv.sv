@@ -13,6 +13,7 @@ module hwf_cascade_fv #(
     parameter int unsigned Queue = 1,
     parameter int unsigned ReorderFrames = 2,
     parameter int unsigned Within = 24,
+    parameter bit SoftReset = 1'b0,
     localparam int unsigned BeatBits = 2,
     localparam int unsigned MarginBits = 2
 ) (
@@ -36,126 +37,54 @@ module hwf_cascade_fv #(
 );
 
   localparam int unsigned FRAME_BITS = FrameBeats * BeatBits;
-  localparam logic [31:0] RETAIN = {16'd2, 16'(Retain)};
-  localparam logic [31:0] QUEUE = {16'd2, 16'(Queue)};
-
   (* anyconst *)logic prompt;
-  logic in_ready, result_valid, accepted, is_short, is_long, decided, wished, stall, idle, draining;
-  logic [2*BeatBits-1:0] stage_data;
-  logic [1:0] stage_valid, stage_ready, stage_last, exits, sheds, stalls;
-  logic [1:0] verdict_valid, verdict_ready;
+  if (!SoftReset) begin : gen_once
+    always_ff @(posedge ap_clk) assume (core_rst_n == ap_rst_n);
+  end
+  logic in_ready, result_valid, accepted, idle, draining;
+  logic [1:0] stage_frame, exits, sheds, verdict_valid, verdict_ready;
+  logic [2*FRAME_BITS-1:0] stage_frame_data;
   logic [23:0] verdict_label;
   logic [2*MarginBits-1:0] verdict_margin;
   logic [63:0] result;
-  logic [31:0] retained;
 
-  hwf_cascade #(
-      .Stages(2),
+  fv_cascade #(
       .FrameBeats(FrameBeats),
-      .BeatBits(BeatBits),
-      .MarginBits(MarginBits),
-      .RetainFrames(RETAIN),
-      .QueueFrames(QUEUE),
+      .Retain(Retain),
+      .Queue(Queue),
       .ReorderFrames(ReorderFrames)
-  ) u_dut (
+  ) u_env (
       .ap_clk,
       .ap_rst_n,
-      .core_rst_n_i(core_rst_n),
-      .enable_i(enable),
-      .force_enable_i(force_enable),
-      .force_stage_i(force_stage),
-      .order_i(order),
-      .shed_i(shed),
-      .thresholds_i(threshold),
-      .s_axis_frame_tdata(in),
-      .s_axis_frame_tvalid(in_valid),
-      .s_axis_frame_tready(in_ready),
-      .s_axis_frame_tlast(in_last),
-      .m_axis_stage_tdata(stage_data),
-      .m_axis_stage_tvalid(stage_valid),
-      .m_axis_stage_tready(stage_ready),
-      .m_axis_stage_tlast(stage_last),
-      .verdict_valid_i(verdict_valid),
-      .verdict_ready_o(verdict_ready),
-      .verdict_label_i(verdict_label),
-      .verdict_margin_i(verdict_margin),
-      .m_axis_result_tdata(result),
-      .m_axis_result_tvalid(result_valid),
-      .m_axis_result_tready(result_ready),
-      .frame_accepted_o(accepted),
-      .frame_short_o(is_short),
-      .frame_long_o(is_long),
-      .exits_o(exits),
-      .sheds_o(sheds),
-      .decided_o(decided),
-      .wished_o(wished),
-      .stall_input_o(stall),
-      .stall_stage_o(stalls),
-      .retained_o(retained),
-      .idle_o(idle),
-      .draining_o(draining)
-  );
-
-  // ---- Stages -----------------------------------------------------------------------------------
-  logic [1:0] stage_frame;
-  logic [2*FRAME_BITS-1:0] stage_frame_data;
-  for (genvar k = 0; k < 2; k++) begin : gen_stage
-    logic [BeatBits:0] payload;
-    assign payload = {stage_last[k], stage_data[k*BeatBits+:BeatBits]};
-    fv_stage #(
-        .Beats(FrameBeats),
-        .BeatBits(BeatBits),
-        .MarginBits(MarginBits)
-    ) u_stage (
-        .ap_clk,
-        .ap_rst_n(core_rst_n),
-        .prompt_i(prompt),
-        .ready_i(stage_ready_free[k]),
-        .offer_i(stage_offer[k]),
-        .margin_i(stage_margin[k*MarginBits+:MarginBits]),
-        .s_axis_tdata(stage_data[k*BeatBits+:BeatBits]),
-        .s_axis_tvalid(stage_valid[k]),
-        .s_axis_tready(stage_ready[k]),
-        .s_axis_tlast(stage_last[k]),
-        .verdict_valid_o(verdict_valid[k]),
-        .verdict_ready_i(verdict_ready[k]),
-        .verdict_label_o(verdict_label[12*k+:12]),
-        .verdict_margin_o(verdict_margin[k*MarginBits+:MarginBits]),
-        .frame_o(stage_frame[k]),
-        .frame_data_o(stage_frame_data[k*FRAME_BITS+:FRAME_BITS])
-    );
-    fv_stable #(
-        .Bits(BeatBits + 1)
-    ) u_stage_stream (
-        .ap_clk,
-        .ap_rst_n(core_rst_n),
-        .valid(stage_valid[k]),
-        .ready(stage_ready[k]),
-        .payload(payload)
-    );
-  end
-
-  fv_reset u_reset (.ap_clk, .ap_rst_n);
-  logic [BeatBits:0] in_payload;
-  assign in_payload = {in_last, in};
-  fv_stable #(
-      .Bits(BeatBits + 1),
-      .Assume(1'b1)
-  ) u_in (
-      .ap_clk,
-      .ap_rst_n,
-      .valid(in_valid),
-      .ready(in_ready),
-      .payload(in_payload)
-  );
-  fv_stable #(
-      .Bits(64)
-  ) u_result (
-      .ap_clk,
-      .ap_rst_n(core_rst_n),
-      .valid(result_valid),
-      .ready(result_ready),
-      .payload(result)
+      .core_rst_n,
+      .enable,
+      .force_enable,
+      .force_stage,
+      .order,
+      .shed,
+      .threshold,
+      .in,
+      .in_valid,
+      .in_ready,
+      .in_last,
+      .prompt,
+      .stage_ready_free,
+      .stage_offer,
+      .stage_margin,
+      .stage_frame,
+      .stage_frame_data,
+      .verdict_valid,
+      .verdict_ready,
+      .verdict_label,
+      .verdict_margin,
+      .result,
+      .result_valid,
+      .result_ready,
+      .accepted,
+      .exits,
+      .sheds,
+      .idle,
+      .draining
   );
 
   // ---- The frame that is followed ---------------------------------------------------------------
@@ -222,7 +151,6 @@ module hwf_cascade_fv #(
         data_q[beat_q*BeatBits+:BeatBits] <= in;
       end
     end
-    assume (ap_rst_n || !core_rst_n);
     if (core_rst_n && accepted) assume (in[0] == starts);
     if (prompt) begin
       assume (result_ready);
