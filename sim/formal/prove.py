@@ -23,11 +23,17 @@ from pathlib import Path
 import yaml
 
 from hwflow.rtl.files import CASCADE_SOURCES
-from hwflow.rtl.registers import cascade_registers, render_registers
+from hwflow.rtl.registers import (
+    WORD_BYTES,
+    Register,
+    RegisterMap,
+    cascade_registers,
+    render_registers,
+)
 
 FOLDER = Path(__file__).parent
 CHECK_FAILED = 4
-# Rendered here, not files of hwflow/rtl: the registers of a small cascade.
+# Rendered here, no file of hwflow/rtl: the registers of a small cascade.
 GENERATED = "hwf_regs.sv"
 
 # States as bit vectors in plain QF_BV: z3 then answers by its SAT solver, twenty times as fast as
@@ -135,9 +141,9 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
     return tasks
 
 
-def register_text() -> str:
-    """Return the generated register block that is proved: two stages."""
-    registers = cascade_registers(
+def small_registers() -> RegisterMap:
+    """Return the register map that is proved: of a cascade of two stages."""
+    return cascade_registers(
         stages=2,
         classes=10,
         frame_bytes=16,
@@ -146,7 +152,26 @@ def register_text() -> str:
         thresholds=[5],
         build_id=0,
     )
-    return render_registers(registers)
+
+
+def register_parameters(registers: RegisterMap) -> dict[str, str]:
+    """Return what hwf_regs_fv must know of the description, as Verilog constants."""
+
+    def bitmap(words: Iterable[Register]) -> str:
+        return f"1024'h{sum(1 << word.offset // WORD_BYTES for word in words):x}"
+
+    places = {
+        "IdWord": "id",
+        "ThresholdWord": "threshold_0",
+        "FramesWord": "frames_in",
+        "StatusWord": "irq_status",
+    }
+    return {
+        "Mapped": bitmap(registers.registers),
+        "Writable": bitmap(word for word in registers.registers if word.writable),
+        "Id": f"32'h{registers['id'].reset:x}",
+        **{key: str(registers[name].offset // WORD_BYTES) for key, name in places.items()},
+    }
 
 
 def mutate(text: str, mutation: Mutation) -> str:
@@ -165,8 +190,11 @@ def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
     rtl = folder / "rtl"
     rtl.mkdir(parents=True)
     texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
+    parameters = {key: str(value) for key, value in task.parameters.items()}
     if task.top == "hwf_regs_fv":
-        texts[GENERATED] = register_text()
+        registers = small_registers()
+        texts[GENERATED] = render_registers(registers)
+        parameters |= register_parameters(registers)
     for change in (*task.sized, *([broken.mutation] if broken else [])):
         texts[change.file] = mutate(texts[change.file], change)
     for name, text in texts.items():
@@ -182,7 +210,7 @@ def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
         timeout=task.timeout_s,
         sources=" ".join(path.name for path in sources),
         top=task.top,
-        parameters=" ".join(f"-chparam {key} {value}" for key, value in task.parameters.items()),
+        parameters=" ".join(f"-chparam {key} {value}" for key, value in parameters.items()),
         only=only,
         files="\n".join(str(path.resolve()) for path in sources),
     )
