@@ -11,6 +11,7 @@ Assumed: the sink always takes results; frames are whole and come at one beat a 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ _QUEUE = 1  # hwf_fifo: pushed -> offered (tickets, free slots, waiting frames)
 _MERGE = 1  # hwf_merge: exit taken -> merged
 _SKID = 1  # hwf_skid: taken -> offered
 _GEARBOX = 1  # hwf_gearbox: beat taken -> word offered
+_STORE = 1  # hwf_reorder: stored -> due
 _LONG_FRAME = 5  # beats; shorter frames are computed beat by beat
+_REMEMBERED = 1 << 12  # clocks, after which those are forgotten that no frame can ask for
 
 
 @dataclass(frozen=True)
@@ -330,6 +333,43 @@ class _Level:
         heappush(self.free, clock)
 
 
+class _Arbiter:
+    """hwf_merge while frames come one after the other: which clock serves which exit.
+
+    Frames ask in order of acceptance, so a clock may be taken already, by an earlier frame of a
+    later level; whoever comes first in the round keeps the clock, the other takes the next one.
+    """
+
+    def __init__(self, stages: int) -> None:
+        self.stages = stages
+        self.clocks: list[int] = []  # served, rising
+        self.owner: dict[int, tuple[int, int]] = {}  # clock -> level and frame
+
+    def ask(self, clock: int, level: int, frame: int) -> list[tuple[int, int, int]]:
+        """Serve ``frame`` from ``clock`` on; return (clock, level, frame) of all that moved."""
+        moved = []
+        while (other := self.owner.get(clock)) is not None:
+            before = bisect_left(self.clocks, clock)
+            last = self.owner[self.clocks[before - 1]][0] if before else self.stages - 1
+            # Levels above the one that was served last come first.
+            if (level - last - 1) % self.stages < (other[0] - last - 1) % self.stages:
+                self.owner[clock] = (level, frame)
+                moved.append((clock, level, frame))
+                level, frame = other
+            clock += 1
+        self.owner[clock] = (level, frame)
+        insort(self.clocks, clock)
+        moved.append((clock, level, frame))
+        return moved
+
+    def forget(self, clock: int) -> None:
+        """Forget what was served before ``clock``, the last one aside."""
+        keep = max(0, bisect_left(self.clocks, clock) - 1)
+        for past in self.clocks[:keep]:
+            del self.owner[past]
+        del self.clocks[:keep]
+
+
 def expected_timeline(stages: Sequence[StageTiming], sizes: Sizes, traffic: Traffic) -> Timeline:
     """Return when every frame of ``traffic`` comes and goes.
 
@@ -349,15 +389,19 @@ def expected_timeline(stages: Sequence[StageTiming], sizes: Sizes, traffic: Traf
     accepted, exit_stage, shed, exits = [0] * count, [0] * count, [False] * count, [0] * count
     entered = [[NEVER] * count for _ in range(last)]
     left = [[NEVER] * count for _ in range(last)]
-    granted: set[int] = set()  # clocks in which hwf_merge takes a result
-    places: deque[int] = deque()  # when the results of ordered frames inside leave the store
-    leaves = NEVER
+    arbiter = _Arbiter(len(stages))
+    grants = [0] * count
+    places: deque[int] = deque()  # ordered frames that may be inside
+    leaves = NEVER  # when the result of the ordered frame that was looked at last left the store
     offered, stall = 0, 0
 
     for i in range(count):
         start = arrival[i]
         if ordered[i] and len(places) == sizes.reorder_frames:
-            start = max(start, places.popleft() + _QUEUE)
+            leaves = max(grants[places.popleft()] + _MERGE + _STORE, leaves + 1)
+            start = max(start, leaves + _QUEUE)
+        if ordered[i]:
+            places.append(i)
         offered = max(offered, arrival[i])
         for k, level in enumerate(levels):
             clock = level.take(start)
@@ -379,17 +423,13 @@ def expected_timeline(stages: Sequence[StageTiming], sizes: Sizes, traffic: Traf
                     shed[i] = True
                 left[k][i] = level.release()
             exit_stage[i] = k
-            exits[i] = grant = decided + _DECIDE
-            while grant in granted:
-                grant += 1
-            granted.add(grant)
-            level.ready = max(level.ready, grant)
-            if ordered[i]:
-                leaves = max(grant + _MERGE + 1, leaves + 1)
-                places.append(leaves)
+            exits[i] = decided + _DECIDE
+            for granted, owner, frame in arbiter.ask(exits[i], k, i):
+                grants[frame] = granted
+                levels[owner].ready = max(levels[owner].ready, granted)
             break
-        if len(granted) > 1 << 14:
-            granted = {clock for clock in granted if clock > accepted[i]}
+        if len(arbiter.clocks) > _REMEMBERED:
+            arbiter.forget(accepted[i])
 
     result = _results(exits, exit_stage, ordered, len(stages), reorder=sizes.reorder_frames > 0)
     return Timeline(
@@ -436,7 +476,7 @@ def _results(
             continue
         if ordered[frame]:
             taken = merged
-            stored[frame] = merged + 1
+            stored[frame] = merged + _STORE
         # Whatever is due leaves before a result may pass by.
         while waiting and waiting[0] in stored:
             leaves = max(stored[waiting[0]], passed + 1)
