@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: demo test test-all lint format clean help
+.PHONY: demo test test-all formal lint format clean help
 
 help:
 	@echo "make demo   train, build, simulate and report the digits cascade"
 	@echo "make test   run the tests, but for those that take minutes each"
 	@echo "make test-all  run every test: every network of builds/ too (about an hour)"
+	@echo "make formal  prove the controller's RTL, and show that each proof fails on a planted mistake"
 	@echo "make lint   ruff, mypy, import layers"
 	@echo "make clean  remove .venv and out/"
 
@@ -27,6 +28,11 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/pytest
+
+# Proofs first, then the mistakes that must break them; each prints a table.
+formal: $(READY)
+	$(BIN)/python sim/formal/prove.py
+	$(BIN)/python sim/formal/prove.py --mutations
 
 lint: $(READY)
 	$(BIN)/ruff check .

