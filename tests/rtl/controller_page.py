@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from dummy_design import CLASSES, Design, Dummy
+from launch import SIM
 
+from hwflow import bench
+from hwflow.bench.cascade_rig import DUMMY, DUMMY_SCORE_BITS
 from hwflow.cascade.result import (
     FLAG_FORCED,
     FLAG_LONG,
@@ -25,14 +27,28 @@ from hwflow.cascade.retention import (
     queue_frames,
     reorder_depth,
 )
-from hwflow.rtl.registers import WRITABLE, Register, RegisterMap, cascade_registers
+from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, registers_of, render
+from hwflow.rtl.files import CASCADE_SOURCES
+from hwflow.rtl.registers import WRITABLE, Register, RegisterMap
+from hwflow.simulate.cocotb_run import run_cocotb
 
 PAGE = Path(__file__).parents[2] / "docs" / "controller.md"
 
 # ---- Timing diagrams: each scene is run in Verilator ---------------------------------------------
 
-FRAME_BYTES, BEAT_BYTES, BEATS = 24, 8, 3
-DESIGN = Design((Dummy(8, 10, 4, 6), Dummy(8, 10, 8, 16)), FRAME_BYTES, BEAT_BYTES, (4,), (1,), 4)
+FRAME_BYTES, BEAT_BYTES, BEATS, CLASSES = 24, 8, 3, 10
+DUMMIES = ({"Latency": 4, "Interval": 6}, {"Latency": 8, "Interval": 16})  # of dummy_stage.sv
+DESIGN = AcceleratorParameters(
+    stages=tuple(StagePorts(f"stage{k}", BEAT_BYTES, DUMMY_SCORE_BITS, CLASSES) for k in range(2)),
+    classes=CLASSES,
+    frame_bytes=FRAME_BYTES,
+    frame_beat_bytes=BEAT_BYTES,
+    retention_frames=(4,),
+    queue_frames=(1,),
+    retention_in_block=(False,),
+    threshold_int=(5000,),  # between the margins of easy and of hard frames
+    reorder_frames=4,
+)
 SCENES = {
     "exit": {"frames": [(0, BEATS)], "order": False, "shed": False},
     "escalate": {"frames": [(1, BEATS), (0, BEATS)], "order": False, "shed": False},
@@ -92,13 +108,45 @@ def diagram(rows: Mapping[str, list[int]]) -> str:
     return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
 
+def stage(index: int) -> str:
+    """Return module stage<index>, a dummy with the ports of a stitched stage."""
+    values = {"Stage": index, "FrameBytes": FRAME_BYTES, "InBytes": BEAT_BYTES}
+    values |= {"Classes": CLASSES, "Lanes": CLASSES} | DUMMIES[index]
+    parameters = ", ".join(f".{name}({value})" for name, value in values.items())
+    return f"""
+module stage{index} (
+    input wire ap_clk,
+    input wire ap_rst_n,
+    input wire [{8 * BEAT_BYTES - 1}:0] s_axis_0_tdata,
+    input wire s_axis_0_tvalid,
+    output wire s_axis_0_tready,
+    output wire [{DUMMY_SCORE_BITS * CLASSES - 1}:0] m_axis_0_tdata,
+    output wire m_axis_0_tvalid,
+    input wire m_axis_0_tready
+);
+  dummy_stage #({parameters}) u_dummy (.*);
+endmodule
+"""
+
+
 def diagrams() -> dict[str, str]:
     """Return the page's timing diagrams, as a simulation of now shows them."""
     shape = {"stages": 2, "classes": CLASSES, "beat_bytes": BEAT_BYTES, "beats": BEATS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        env = {"HWF_SHAPE": json.dumps(shape), "HWF_RUNS": json.dumps(SCENES)}
-        DESIGN.run(folder, "bench_waves", env)
+        sources = [*CASCADE_SOURCES, Path(bench.__file__).parent / DUMMY]
+        texts = {f"stage{k}.sv": stage(k) for k in range(2)} | render(DESIGN)
+        for file, text in texts.items():
+            (folder / file).write_text(text, encoding="utf-8")
+            sources.append(folder / file)
+        run_cocotb(
+            TOP,
+            sources=sources,
+            test_module="bench_waves",
+            build_dir=folder / "build",
+            python_path=[SIM / "common", SIM / "hwf_cascade"],
+            env={"HWF_SHAPE": json.dumps(shape), "HWF_SCENES": json.dumps(SCENES)},
+        )
         return {
             f"waves-{scene}": diagram(json.loads((folder / "build" / f"{scene}.json").read_text()))
             for scene in SCENES
@@ -120,15 +168,7 @@ def _indexed(registers: RegisterMap) -> list[tuple[Register, bool]]:
 
 def register_table() -> str:
     """Return the register map, numbered registers in one row."""
-    registers = cascade_registers(
-        stages=3,
-        classes=CLASSES,
-        frame_bytes=FRAME_BYTES,
-        frame_beat_bytes=BEAT_BYTES,
-        thresholds=(0, 0),
-        reorder_frames=4,
-        build_id=0,
-    )
+    registers = registers_of(DESIGN)
     lines = [
         "| offset | register | bits | field | access | kind | |",
         "|---|---|---|---|---|---|---|",

@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from dummy_design import CLASSES, Design, Dummy
 
-from hwflow.cascade.performance import Traffic, expected_timeline
-from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED
+from hwflow.bench.cascade_rig import Array, Dummy, GivenTraffic, Rig, compile_rig, run_rig
+from hwflow.cascade.performance import Sizes, Traffic, expected_timeline
+from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED, ID_MODULO, unpack
 
 pytestmark = pytest.mark.sim
 
-FRAME_BYTES = 36
+COUNT = 3000
+ENABLE, ORDER, SHED = 1 << 0, 1 << 8, 1 << 9  # bits of register control
+EASY = 100  # scripted byte of the best class: a margin far above the threshold, else far below
 
 SLOW = (Dummy(4, 2, 60, 25), Dummy(12, 3, 90, 70), Dummy(1, 10, 20, 40))
 FAST = (Dummy(36, 10, 3, 1), Dummy(36, 10, 0, 1))  # a verdict every clock
 SINGLE = (Dummy(36, 10, 3, 1), Dummy(36, 5, 12, 9))
+SHORT = (Dummy(12, 10, 2, 3), Dummy(36, 4, 5, 4), Dummy(4, 10, 9, 9))
 LONG = (Dummy(1, 1, 200, 90), Dummy(1, 1, 300, 200))
 
-DESIGNS = {
-    "1-one-beat": Design(SLOW[:1], FRAME_BYTES, 64),
-    "2-minimum": Design(SLOW[:2], FRAME_BYTES, 8, (2,), (1,)),
-    "2-order": Design(SLOW[:2], FRAME_BYTES, 16, (8,), (3,), 8),
-    "2-single": Design(SINGLE, FRAME_BYTES, 64, (16,), (4,), 16),
-    "2-fast": Design(FAST, FRAME_BYTES, 32, (16,), (2,), 4),
-    "2-long": Design(LONG, FRAME_BYTES, 1, (8,), (2,)),
-    "3": Design(SLOW, FRAME_BYTES, 4, (16, 8), (6, 2), 32),
-}
-CROWDED = {"2-single", "2-fast"}  # a result almost every clock: the model's arbiter is simpler
+# Where frames of one beat come and go almost every clock, single ones differ by two clocks.
+RIGS = [
+    pytest.param(Rig("2-order", SLOW[:2], 16, (8,), (3,), reorder=8), 0),
+    pytest.param(Rig("2-single", SINGLE, 64, (16,), (4,), reorder=16), 2),
+    pytest.param(Rig("1-one-beat", SLOW[:1], 64), 0, marks=pytest.mark.slow),
+    pytest.param(Rig("2-minimum", SLOW[:2], 8, (2,), (1,)), 0, marks=pytest.mark.slow),
+    pytest.param(Rig("2-fast", FAST, 32, (16,), (2,), reorder=4), 0, marks=pytest.mark.slow),
+    pytest.param(Rig("2-long", LONG, 1, (8,), (2,)), 0, marks=pytest.mark.slow),
+    pytest.param(Rig("3", SLOW, 4, (16, 8), (6, 2), reorder=32), 0, marks=pytest.mark.slow),
+    pytest.param(Rig("3-short", SHORT, 16, (5, 3), (5, 1), reorder=4), 0, marks=pytest.mark.slow),
+]
 
 
-def runs_of(design: Design) -> dict[str, Traffic]:
+def runs_of(rig: Rig) -> dict[str, Traffic]:
     """Return named traffic: regular, random and bursty; in order; with shedding."""
     rng = np.random.default_rng(5)
-    last = len(design.dummies) - 1
-    count = 240
-    index = np.arange(count)
+    last = rig.stages - 1
+    index = np.arange(COUNT)
 
     def at_random(rate: float) -> np.ndarray:
-        reach = rng.random((count, last)) < rate
+        reach = rng.random((COUNT, last)) < rate
         return np.cumprod(reach, axis=1).sum(axis=1).astype(np.int64)
 
     def every(period: int) -> np.ndarray:
         return np.where(index % period == 0, last, 0).astype(np.int64)
 
-    ii = design.dummies[0].interval
-    spread = np.cumsum(rng.geometric(1 / (1.2 * ii + 1), count)).astype(np.int64)
+    pause = 1.2 * rig.timing(0).ii_cycles
+    spread = np.cumsum(rng.geometric(1 / pause, COUNT)).astype(np.int64)
     bursts = np.where(index % 40 < 12, last, 0).astype(np.int64)
-    yes = np.ones(count, dtype=np.bool_)
+    yes = np.ones(COUNT, dtype=np.bool_)
     runs = {
-        "none": Traffic(np.zeros(count, dtype=np.int64)),
+        "none": Traffic(np.zeros(COUNT, dtype=np.int64)),
         "all": Traffic(every(1)),
         "third": Traffic(every(3)),
         "tenth": Traffic(every(10)),
@@ -61,74 +63,65 @@ def runs_of(design: Design) -> dict[str, Traffic]:
         "spread": Traffic(at_random(0.3), arrival=spread),
     }
     if last:
-        runs |= {"shed_" + name: replace(runs[name], shed=yes) for name in ("bursts", "random")}
-    if design.reorder:
+        runs |= {"shed " + name: replace(runs[name], shed=yes) for name in ("bursts", "random")}
+    if rig.reorder:
         names = ("none", "third", "random", "spread")
-        runs |= {"order_" + name: replace(runs[name], order=yes) for name in names}
+        runs |= {"order " + name: replace(runs[name], order=yes) for name in names}
         runs["both"] = replace(runs["random"], order=yes, shed=yes)
     return runs
 
 
-def record(folder, design, runs):
-    """Return what the RTL did in each of ``runs``."""
-    shape = {
-        "stages": len(design.dummies),
-        "classes": CLASSES,
-        "beat_bytes": design.beat_bytes,
-        "beats": design.sizes.frame_beats,
-    }
-    plans = {
-        name: {
-            "exit_stage": run.exit_stage.tolist(),
-            "arrival": None if run.arrival is None else run.arrival.tolist(),
-            "order": run.order is not None,
-            "shed": run.shed is not None,
+def frames_of(rig: Rig, exit_stage: np.ndarray) -> np.ndarray:
+    """Return frames that the stages before ``exit_stage`` find hard; see dummy_stage.sv."""
+    frames = np.zeros((exit_stage.size, rig.frame_bytes), dtype=np.uint8)
+    for stage in range(rig.stages):
+        frames[exit_stage <= stage, stage * rig.classes] = EASY
+    return frames
+
+
+@pytest.mark.parametrize(("rig", "slack"), RIGS, ids=lambda value: getattr(value, "name", ""))
+def test_model_tells_every_clock(rig, slack):
+    """Acceptance and result of each frame, shed frames, peaks, stalls."""
+    library = compile_rig(rig)
+    stages = [rig.timing(stage) for stage in range(rig.stages)]
+    sizes = Sizes(rig.frame_bytes, rig.beat_bytes, rig.retention, rig.queue or None, rig.reorder)
+    shed_in = set()
+    for name, traffic in runs_of(rig).items():
+        control = ENABLE
+        control |= ORDER if traffic.order is not None else 0
+        control |= SHED if traffic.shed is not None else 0
+        frames = frames_of(rig, traffic.exit_stage)
+        run = run_rig(rig, library, GivenTraffic(frames, traffic.arrival, (("control", control),)))
+        assert not run.error, f"{name}: {run.error}"
+        words = unpack(run.words)
+        assert COUNT <= ID_MODULO
+        by_id = np.argsort(words.sample_id)
+        model = expected_timeline(stages, sizes, traffic)
+        cycles = {
+            "accepted": run[Array.FRAMES][:, 0],
+            "result": run[Array.RESULTS][by_id, 0],
         }
-        for name, run in runs.items()
-    }
-    env = {"HWF_SHAPE": json.dumps(shape), "HWF_RUNS": json.dumps(plans)}
-    design.run(folder, "bench_timing", env)
-    return {name: json.loads((folder / "build" / f"{name}.json").read_text()) for name in runs}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "2-order",
-        "2-single",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("1-one-beat", "2-minimum", "2-fast", "2-long", "3")
-        ),
-    ],
-)
-def test_model_tells_every_clock(tmp_path, name):
-    """Acceptance, result, peaks, stalls and shed frames; where results collide, to two clocks."""
-    design = DESIGNS[name]
-    slack = 2 if name in CROWDED else 0
-    runs = runs_of(design)
-    seen = record(tmp_path, design, runs)
-    for run, traffic in runs.items():
-        rtl = {key: np.array(values) for key, values in seen[run].items()}
-        model = expected_timeline(design.stages, design.sizes, traffic)
-        start = model.accepted[0] - rtl["accepted"][0]
-        for what in ("accepted", "result"):
-            wrong = np.abs(rtl[what] + start - getattr(model, what)) > slack
+        start = model.accepted[0] - cycles["accepted"][0]
+        for what, seen in cycles.items():
+            expected = getattr(model, what)
+            wrong = np.abs(seen + start - expected) > slack
             first = int(np.argmax(wrong))
             assert not wrong.any(), (
-                f"{run}: frame {first} {what} at cycle {rtl[what][first] + start}, "
-                f"expected {getattr(model, what)[first]}"
+                f"{name}: frame {first} {what} at cycle {seen[first] + start}, "
+                f"expected {expected[first]}; {np.count_nonzero(wrong)} frames differ"
             )
-        np.testing.assert_array_equal(rtl["exit_stage"], model.exit_stage, run)
-        np.testing.assert_array_equal((rtl["flags"] & FLAG_SHED) != 0, model.shed, run)
-        flag = FLAG_ORDERED if traffic.order is not None else 0
-        assert np.all(rtl["flags"] & FLAG_ORDERED == flag), run
-        peaks = [model.peak_occupancy(level) for level in range(len(design.retention))]
-        assert rtl["peaks"].tolist() == peaks, run
-        assert abs(int(rtl["stall_cycles"]) - model.stall_cycles) <= slack, run
-        pace = (rtl["accepted"][-1] - rtl["accepted"][40]) / (traffic.count - 41)
-        assert abs(pace / model.cycles_per_frame(40) - 1) < 0.01, run
-    if design.queue is not None:
-        assert any((np.array(seen[run]["flags"]) & FLAG_SHED).any() for run in runs) == (
-            name not in {"2-minimum", "2-fast"}
-        )
+        np.testing.assert_array_equal(words.exit_stage[by_id], model.exit_stage, name)
+        shed = (words.flags[by_id] & FLAG_SHED) != 0
+        np.testing.assert_array_equal(shed, model.shed, name)
+        ordered = (words.flags & FLAG_ORDERED) != 0
+        assert ordered.all() if traffic.order is not None else not ordered.any()
+        peaks = {int(level): int(peak) for _, level, peak in run[Array.PEAKS]}
+        for level in range(rig.stages - 1):
+            assert peaks[level] == model.peak_occupancy(level), name
+        counted = {int(address): int(value) for _, address, value in run[Array.COUNTERS]}
+        stalls = counted[rig.registers["stall_input"].offset]
+        assert abs(stalls - model.stall_cycles) <= slack, name
+        if shed.any():
+            shed_in.add(name)
+    # So that equality says something.
+    assert bool(shed_in) == (rig.name in {"2-order", "2-single", "2-long", "3", "3-short"})
