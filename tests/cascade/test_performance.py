@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwflow.cascade import performance
+from hwflow.cascade import block_timing
 from hwflow.cascade.performance import (
     NEVER,
     Sizes,
@@ -109,7 +109,7 @@ def random_case(seed):
 def test_long_frames_in_closed_form_are_as_beat_by_beat(seed, monkeypatch):
     case = random_case(seed)
     closed = expected_timeline(*case)
-    monkeypatch.setattr(performance, "_LONG_FRAME", 1 << 30)
+    monkeypatch.setattr(block_timing, "_LONG_FRAME", 1 << 30)
     stepped = expected_timeline(*case)
     for name in ("accepted", "result", "exit_stage", "shed", "entered", "left"):
         np.testing.assert_array_equal(getattr(closed, name), getattr(stepped, name), name)
