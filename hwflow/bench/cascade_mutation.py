@@ -19,9 +19,10 @@ from pathlib import Path
 
 import jinja2
 
+from hwflow.bench.cascade_build import Variants
 from hwflow.bench.cascade_check import check
 from hwflow.bench.cascade_mutants import Mutant, draw
-from hwflow.bench.cascade_rig import RandomTraffic, Rig, compile_rig, run_rig, sources_of
+from hwflow.bench.cascade_rig import RandomTraffic, Rig, run_rig, sources_of
 from hwflow.bench.cascade_rigs import SOAK_RIGS
 from hwflow.errors import ToolFailedError, VerificationError
 from hwflow.log import Progress, silent
@@ -57,9 +58,10 @@ RUNS, FRAMES = 4, 2000
 # All sizes that change the logic; the others of the soak add little and take as long to compile.
 RIGS = tuple(SOAK_RIGS[number] for number in (0, 1, 4, 5))
 RUN_SECONDS = 120
-OPTIMISE = "-O0"  # most of the time is spent to compile
-# What a survivor of the soak meets then, in the repository's folder.
-BLOCK_TESTS = ("tests/rtl/test_streams.py", "tests/rtl/test_cascade.py")
+# What a survivor of the soak meets then, in the repository's folder: the bench of its block, or
+# the controller's, where it has none of its own.
+BLOCK_TESTS, CONTROLLER_TESTS = "tests/rtl/test_streams.py", "tests/rtl/test_cascade.py"
+WITHOUT_TESTS = frozenset({"cascade", "level", "decide", "soft_reset", "regs"})
 BLOCK_SECONDS = 1500
 SURVIVORS = "cascade_survivors.json"
 
@@ -102,17 +104,19 @@ def kill(
     folder.mkdir(parents=True, exist_ok=True)
     original = texts()
     found = []
-    for number, mutant in enumerate(mutants):
-        progress(f"mutant of {mutant.file}", number, len(mutants))
-        changed = mutant.applied(original[mutant.file])
-        file = folder / f"{_name(mutant, changed)}.json"
-        outcome = Outcome(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
-        if outcome is None:
-            outcome = _soaked(mutant, changed)
-        if not outcome.killed_by and repository is not None and outcome.told != _TESTED:
-            outcome = _tested(mutant, changed, repository)
-        file.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
-        found.append(outcome)
+    with tempfile.TemporaryDirectory(prefix="hwflow-mutants-") as scratch:
+        benches = _Benches(Path(scratch))
+        for number, mutant in enumerate(mutants):
+            progress(f"mutant of {mutant.file}", number, len(mutants))
+            changed = mutant.applied(original[mutant.file])
+            file = folder / f"{_name(mutant, changed)}.json"
+            outcome = Outcome(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
+            if outcome is None:
+                outcome = benches.soaked(mutant, changed)
+            if not outcome.killed_by and repository is not None and outcome.told != _TESTED:
+                outcome = _tested(mutant, changed, repository)
+            file.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+            found.append(outcome)
     return found
 
 
@@ -150,24 +154,34 @@ def _outcome(mutant: Mutant, killed_by: str, told: str) -> Outcome:
     )
 
 
-def _soaked(mutant: Mutant, changed: str) -> Outcome:
-    compiled = False
-    for rig in RIGS:
-        try:
-            replaced = _replaced(rig, mutant.file, changed)
-            library = compile_rig(rig, replaced=replaced, optimise=OPTIMISE)
-        except (ToolFailedError, jinja2.TemplateError) as error:
-            # A size of another rig may let it pass.
-            if not compiled and rig is RIGS[-1]:
-                return _outcome(mutant, "compiler", str(error)[-400:])
-            continue
-        compiled = True
-        try:
+class _Benches:
+    """The rigs, each compiled but for what mutants change once it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._variants: dict[str, Variants] = {}
+
+    def soaked(self, mutant: Mutant, changed: str) -> Outcome:
+        """Return what the short soak says of ``mutant``, rig by rig until one kills it."""
+        refused = []
+        for rig in RIGS:
+            try:
+                library = self._of(rig).library(_replaced(rig, mutant.file, changed))
+            except (ToolFailedError, jinja2.TemplateError) as error:
+                refused.append(str(error)[-400:])
+                continue
             if told := _told(rig, library):
                 return _outcome(mutant, f"soak: {rig.name}", told)
-        finally:
-            shutil.rmtree(library.parent)
-    return _outcome(mutant, "", "the soak finds nothing")
+        if len(refused) == len(RIGS):
+            return _outcome(mutant, "compiler", refused[0])
+        return _outcome(mutant, "", "the soak finds nothing")
+
+    def _of(self, rig: Rig) -> Variants:
+        if rig.name not in self._variants:
+            folder = self._folder / str(len(self._variants))
+            folder.mkdir()
+            self._variants[rig.name] = Variants(rig, folder)
+        return self._variants[rig.name]
 
 
 def _replaced(rig: Rig, file: str, changed: str) -> Mapping[str, str]:
@@ -241,8 +255,8 @@ def _tested(mutant: Mutant, changed: str, repository: Path) -> Outcome:
 
 
 def _tests_of(mutant: Mutant) -> list[str]:
-    """Return the tests that look at the mutant's block: its own, and the controller's."""
+    """Return pytest's arguments for the tests that look at the mutant's block."""
     block = Path(mutant.file).name.partition(".")[0].removeprefix("hwf_")
-    streams, cascade = BLOCK_TESTS
-    own = {"cascade": [cascade], "level": [cascade], "decide": [cascade], "regs": [cascade]}
-    return own.get(block, [streams, cascade])
+    if block in WITHOUT_TESTS:
+        return [CONTROLLER_TESTS, "-m", "not slow"]
+    return [BLOCK_TESTS, "-k", f"test_{block}"]

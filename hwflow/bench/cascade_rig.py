@@ -157,19 +157,28 @@ def compile_rig(
         ToolFailedError: Verilator or the compiler refused it.
     """
     texts = sources_of(rig) | dict(replaced or {})
-    ports = Ports(
-        top=TOP,
-        source=Stream("s_axis_frame", rig.beat_bytes, last=True),
-        sink=Stream("m_axis_result", 8),
-        control="s_axi_ctrl",
-    )
-    bench = render_bench(_package_text(BENCH_TEMPLATE), ports, trace=False)
+    ports = _ports(rig)
+    bench = bench_text(rig)
     with tempfile.TemporaryDirectory(prefix="hwflow-soak-") as name:
         for file, text in texts.items():
             (Path(name) / file).write_text(text, encoding="utf-8")
         return compile_model(
             ports, sources=tuple(texts), folder=Path(name), optimise=optimise, bench=bench
         )
+
+
+def bench_text(rig: Rig) -> str:
+    """Return the C++ around ``rig``."""
+    return render_bench(_package_text(BENCH_TEMPLATE), _ports(rig), trace=False)
+
+
+def _ports(rig: Rig) -> Ports:
+    return Ports(
+        top=TOP,
+        source=Stream("s_axis_frame", rig.beat_bytes, last=True),
+        sink=Stream("m_axis_result", 8),
+        control="s_axi_ctrl",
+    )
 
 
 def _package_text(name: str) -> str:

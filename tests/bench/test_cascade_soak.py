@@ -1,0 +1,128 @@
+"""A short soak of the controller, and that what goes wrong is noticed and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwflow.bench.cascade import soak_rig
+from hwflow.bench.cascade_build import Variants
+from hwflow.bench.cascade_check import check
+from hwflow.bench.cascade_rig import Array, RandomTraffic, compile_rig, run_rig
+from hwflow.bench.cascade_rigs import SOAK_RIGS
+from hwflow.errors import VerificationError
+from hwflow.rtl.files import RTL_DIR
+
+pytestmark = pytest.mark.sim
+
+RIGS = {rig.name: rig for rig in SOAK_RIGS}
+TWO = RIGS["two stages, smallest"]
+
+
+@pytest.mark.parametrize("name", ["one stage, order", "two stages, smallest", "three stages"])
+def test_every_result_is_the_models(name):
+    rig = RIGS[name]
+    counts = soak_rig(rig, 4000)
+    assert counts["frames"] >= 4000
+    assert counts["results"] + counts["discarded by a reset"] == counts["frames"]
+    reached = ["short", "long", "forced", "ordered", "interrupts", "hard resets", "soft resets"]
+    reached += ["writes refused", "reads refused", "soft resets within a frame"]
+    reached += ["shed"] if rig.stages > 1 else []
+    assert [name for name in reached if not counts[name]] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        # A frame whose margin equals its threshold escalates.
+        ("hwf_decide.sv", "verdict_margin_i} < threshold", "verdict_margin_i} <= threshold"),
+        # One frame more than the queue allows waits.
+        ("hwf_retain.sv", "wait_count >= FRESH", "wait_count > FRESH"),
+        # A result that is not ordered is taken, and lost, where one that is due leaves.
+        ("hwf_reorder.sv", "ordered || (en && !due)", "ordered || en"),
+    ],
+)
+def test_a_planted_mistake_is_named_with_frame_and_cycle(tmp_path, file, old, new):
+    text = (RTL_DIR / file).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    library = Variants(TWO, tmp_path).library({file: text.replace(old, new)})
+    with pytest.raises(VerificationError, match=r"first at frame \d+: .*cycle \d+"):
+        soak_library(library)
+
+
+def soak_library(library):
+    for seed in range(10):
+        check(TWO, run_rig(TWO, library, RandomTraffic(seed, 2000)), what=f"seed {seed}")
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return run_rig(TWO, compile_rig(TWO), RandomTraffic(3, 3000))
+
+
+def changed(run, which, change):
+    rows = run[which].copy()
+    return replace(run, arrays={**run.arrays, which: change(rows)})
+
+
+def flipped(bit):
+    def change(rows):
+        rows[700, 2] ^= 1 << bit
+        return rows
+
+    return change
+
+
+def twice(rows):
+    return np.concatenate([rows[:701], rows[700:]])
+
+
+def one_more(rows):
+    rows[0, -1] += 1
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("which", "change", "link"),
+    [
+        (Array.RESULTS, flipped(16), "result words"),  # label
+        (Array.RESULTS, flipped(32), "result words"),  # margin
+        (Array.RESULTS, flipped(28), "result words"),  # exit stage
+        (Array.RESULTS, flipped(59), "result words"),  # shed
+        (Array.RESULTS, twice, "results"),
+        (Array.FRAMES, lambda rows: rows ^ np.array([0, 0, 0, 4, 0, 0, 0]), ""),  # force
+        (Array.COUNTERS, one_more, "register"),
+        (Array.MALFORMED, lambda rows: rows[1:], "irq"),
+        (Array.IRQ, lambda rows: rows[:-1], "irq_o"),
+        (Array.IRQ, one_more, "irq_o"),
+        (Array.STATUS_READ, one_more, "irq_status"),
+        (Array.PEAKS, lambda rows: rows + np.array([0, 0, 100]), "retained beside stage 0"),
+    ],
+)
+def test_each_check_bites(recorded, which, change, link):
+    check(TWO, recorded, what="as recorded")
+    with pytest.raises(VerificationError, match="first at frame") as caught:
+        check(TWO, changed(recorded, which, change), what="changed")
+    assert link in caught.value.link
+
+
+def test_a_lost_result_is_named(recorded):
+    drained = np.flatnonzero(recorded[Array.EPOCHS][:, 2])[0]
+    results = recorded[Array.RESULTS]
+    last = np.flatnonzero(results[:, 1] == drained)[-1]
+    lost = int(results[last, 2]) & 0xFFFF
+    first = np.searchsorted(recorded[Array.FRAMES][:, 1], drained)
+    run = changed(recorded, Array.RESULTS, lambda rows: np.delete(rows, last, axis=0))
+    with pytest.raises(VerificationError, match="expected one result, got none") as caught:
+        check(TWO, run, what="changed")
+    assert caught.value.sample == first + lost
+
+
+def test_the_same_seed_gives_the_same_run(recorded):
+    again = run_rig(TWO, compile_rig(TWO), RandomTraffic(3, 3000))
+    assert again.cycles == recorded.cycles
+    np.testing.assert_array_equal(again.words, recorded.words)
+    other = run_rig(TWO, compile_rig(TWO), RandomTraffic(4, 3000))
+    assert not np.array_equal(other.words, recorded.words)
