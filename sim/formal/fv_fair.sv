@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Assumes that `event_i` comes at least once in every `Every` clocks: a fair sink, or a fair stage.
+// Where `fair_o`, which the solver chooses once, `event_i` comes at least once in every `Every`
+// clocks: a fair sink, or a fair stage. Else it may stay away for ever.
 //
-// `since_o`: clocks since it came last, always below `Every`.
+// `since_o`: clocks since it came last, below `Every` if fair.
 `default_nettype none
 
 module fv_fair #(
@@ -11,13 +12,17 @@ module fv_fair #(
     input wire logic ap_clk,
     input wire logic ap_rst_n,
     input wire logic event_i,
+    output logic fair_o,
     output logic [Bits-1:0] since_o
 );
+
+  (* anyconst *)logic fair;
+  assign fair_o = fair;
 
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n || event_i) since_o <= '0;
     else since_o <= since_o + 1'b1;
-    if (ap_rst_n) begin
+    if (ap_rst_n && fair) begin
       assume (event_i || since_o < Bits'(Every - 1));
       h_since : assert (since_o < Bits'(Every));
     end

@@ -181,6 +181,10 @@ module hwf_decide_fv #(
 
   (* hierconn *)logic [$clog2(Every + 1)-1:0] \u_decision.since ;
   (* hierconn *)logic [$clog2(Every + 1)-1:0] \u_exit.since ;
+  (* hierconn *)logic \u_decision.fair ;
+  (* hierconn *)logic \u_exit.fair ;
+  logic fair;
+  assign fair = \u_decision.fair && \u_exit.fair ;
   logic decided_q, wished_q, room_q, allowed_q;
   logic [7:0] waits_q;
   always_ff @(posedge ap_clk) begin
@@ -194,10 +198,10 @@ module hwf_decide_fv #(
       p_join : assert (take == (verdict_valid && verdict_ready));
       if (exit_valid && exit_word[59]) p_shed : assert (!room_q && allowed_q);
       p_events : assert (decided == decided_q && (!decided || wished == wished_q));
-      p_service : assert (32'(waits_q) < Every);
+      if (fair) p_service : assert (32'(waits_q) < Every);
       h_waits : assert (waits_q == '0 || decision_valid || exit_valid);
-      if (decision_valid) h_decision : assert (waits_q <= 8'(\u_decision.since ));
-      if (exit_valid) h_exit : assert (waits_q <= 8'(\u_exit.since ));
+      if (decision_valid && fair) h_decision : assert (waits_q <= 8'(\u_decision.since ));
+      if (exit_valid && fair) h_exit : assert (waits_q <= 8'(\u_exit.since ));
       if (exit_valid && exit_word[59]) h_shed : assert (!room_q && allowed_q);
     end
   end

@@ -66,6 +66,7 @@ module hwf_merge_fv #(
   localparam int unsigned WAIT_BITS = $clog2(2 * Inputs * Every + 1);
   (* hierconn *)logic [Inputs-1:0] \u_dut.later_q ;
   (* hierconn *)logic [$clog2(Every + 1)-1:0] \u_pipe.since ;
+  (* hierconn *)logic \u_pipe.fair ;
 
   // Place of the lowest input of `later_q`, which is a run of ones up to the highest input.
   logic [TURN_BITS-1:0] first;
@@ -122,12 +123,12 @@ module hwf_merge_fv #(
     if (ap_rst_n) begin
       p_single : assert ((takes & (takes - 1'b1)) == '0);
       p_fair : assert (&fair);
-      p_service : assert (&in_time);
+      if (\u_pipe.fair ) p_service : assert (&in_time);
       h_run : assert (((~\u_dut.later_q ) & ((~\u_dut.later_q ) + 1'b1)) == '0);
       h_turn : assert (&on_turn);
-      h_pace_in : assert (&on_pace);
-      h_since : assert (32'(since_q) < Every && (out_valid || since_q == '0));
-      h_since_pace : assert (since_q <= \u_pipe.since );
+      if (\u_pipe.fair ) h_pace_in : assert (&on_pace);
+      if (\u_pipe.fair ) h_since : assert (32'(since_q) < Every && (out_valid || since_q == '0));
+      if (\u_pipe.fair ) h_since_pace : assert (since_q <= \u_pipe.since );
     end
   end
 

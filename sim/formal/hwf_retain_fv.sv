@@ -133,6 +133,7 @@ module hwf_retain_fv #(
       .ready(out_ready),
       .payload(out_payload)
   );
+  logic fair;
   logic [$clog2(Every + 1)-1:0] since;
   fv_fair #(
       .Every(Every)
@@ -140,6 +141,7 @@ module hwf_retain_fv #(
       .ap_clk,
       .ap_rst_n,
       .event_i(out_ready),
+      .fair_o (fair),
       .since_o(since)
   );
 
@@ -251,6 +253,7 @@ module hwf_retain_fv #(
   ) u_waiting (
       .ap_clk,
       .ap_rst_n,
+      .fair,
       .push(escalate),
       .push_data(decision_user),
       .pop(out_done),
@@ -438,7 +441,7 @@ module hwf_retain_fv #(
         h_last : assert (out_last == (32'(out_beat_q) == Beats - 1));
         h_user : assert (waiting != '0 && out_user == waiting_users[OnBits-1:0]);
       end
-      h_pace : assert (32'(idle) <= (out_valid ? 32'(out_beat_q) * Every + 32'(since) + 1 : 0));
+      if (fair) h_pace : assert (32'(idle) <= (out_valid ? 32'(out_beat_q) * Every + 32'(since) + 1 : 0));
       if (Beats == 1) h_turn : assert (32'(decision_waits_q) + 32'(wait_count) <= Frames);
       else h_turn : assert (decision_waits_q == '0 || \u_dut.read_beat_q == '0);
 

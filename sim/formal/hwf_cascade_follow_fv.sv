@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// hwf_cascade of two stages, by induction: one frame, which the solver picks, is followed from its
+// first beat to its result, on top of hwf_cascade_count_fv (frames of two beats, three slots).
+//
+// Bit 0 of its first beat is 1, that of every other frame is 0, so that stages and results tell
+// whose they are; ids tell it inside. Assumed: fewer than 65536 frames overtake it. The stages'
+// labels are the frames' beats (fv_stage). Results by completion.
+`default_nettype none
+
+module hwf_cascade_follow_fv (
+    input wire logic ap_clk,
+    input wire logic ap_rst_n,
+    input wire logic core_rst_n,
+    input wire logic enable,
+    input wire logic force_enable,
+    input wire logic [3:0] force_stage,
+    input wire logic order,
+    input wire logic shed,
+    input wire logic [31:0] threshold,
+    input wire logic [1:0] in,
+    input wire logic in_valid,
+    input wire logic in_last,
+    input wire logic pick,
+    input wire logic [1:0] stage_ready_free,
+    input wire logic [1:0] stage_offer,
+    input wire logic [3:0] stage_margin,
+    input wire logic result_ready
+);
+
+  hwf_cascade_count_fv u_count (
+      .ap_clk,
+      .ap_rst_n,
+      .core_rst_n,
+      .enable,
+      .force_enable,
+      .force_stage,
+      .order,
+      .shed,
+      .threshold,
+      .in,
+      .in_valid,
+      .in_last,
+      .stage_ready_free,
+      .stage_offer,
+      .stage_margin,
+      .result_ready
+  );
+
+  // ---- Registers of the controller and of the stages --------------------------------------------
+  (* hierconn *)logic \u_count.accepted ;
+  (* hierconn *)logic \u_count.draining ;
+  (* hierconn *)logic [63:0] \u_count.result ;
+  (* hierconn *)logic \u_count.result_valid ;
+  (* hierconn *)logic [1:0] \u_count.verdict_valid ;
+  (* hierconn *)logic [1:0] \u_count.verdict_ready ;
+  (* hierconn *)logic [23:0] \u_count.verdict_label ;
+  (* hierconn *)logic [3:0] \u_count.verdict_margin ;
+  (* hierconn *)logic [1:0] \u_count.stage_frame ;
+  (* hierconn *)logic [7:0] \u_count.stage_frame_data ;
+  (* hierconn *)logic [1:0] \u_count.exits ;
+  (* hierconn *)logic [1:0] \u_count.sheds ;
+  (* hierconn *)logic \u_count.in_ready ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.u_guard.state_q ;
+  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.beat_q ;
+  (* hierconn *)logic [15:0] \u_count.u_env.u_dut.u_guard.id_q ;
+  (* hierconn *)logic [10:0] \u_count.u_env.u_dut.u_guard.settings_q ;
+  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
+  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.m_axis_tlast ;
+  (* hierconn *)logic [28:0] \u_count.u_env.u_dut.u_guard.m_axis_tuser ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.u_guard.m_axis_tdata ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
+  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
+  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
+  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
+  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
+  (* hierconn *)logic [64:0] \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.u_result.spare_valid_q ;
+  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.u_result.spare_q ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
+  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
+  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.gen_stage[0].u_stage.count_q ;
+  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[0].u_stage.beat_q ;
+  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[0].u_stage.frames_q ;
+  (* hierconn *)logic [3:0] \u_count.u_env.gen_stage[0].u_stage.partial_q ;
+  (* hierconn *)logic \u_count.u_env.gen_stage[0].u_stage.offered_q ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
+  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
+  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
+  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
+  (* hierconn *)logic [1:0] \u_count.u_env.gen_stage[1].u_stage.count_q ;
+  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[1].u_stage.beat_q ;
+  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[1].u_stage.frames_q ;
+  (* hierconn *)logic [3:0] \u_count.u_env.gen_stage[1].u_stage.partial_q ;
+  (* hierconn *)logic \u_count.u_env.gen_stage[1].u_stage.offered_q ;
+  logic accepted;
+  logic draining;
+  logic [63:0] result;
+  logic result_valid;
+  logic [1:0] verdict_valid;
+  logic [1:0] verdict_ready;
+  logic [23:0] verdict_label;
+  logic [3:0] verdict_margin;
+  logic [1:0] stage_frame;
+  logic [7:0] stage_frame_data;
+  logic [1:0] exits;
+  logic [1:0] sheds;
+  logic in_ready;
+  logic [1:0] guard_state;
+  logic guard_beat;
+  logic [15:0] guard_id;
+  logic [10:0] guard_settings;
+  logic guard_valid;
+  logic guard_last;
+  logic [28:0] guard_user;
+  logic [1:0] guard_data;
+  logic [1:0] done0;
+  logic [1:0] done1;
+  logic [1:0] fresh;
+  logic [1:0] slot;
+  logic write_beat;
+  logic read_beat;
+  logic [1:0] free_count;
+  logic [1:0] free_read;
+  logic [1:0] free_write;
+  logic [1:0] free_word0;
+  logic [1:0] free_word1;
+  logic [1:0] free_word2;
+  logic [1:0] free_word3;
+  logic [1:0] ticket_count;
+  logic [1:0] ticket_read;
+  logic [1:0] ticket_write;
+  logic [30:0] ticket_word0;
+  logic [30:0] ticket_word1;
+  logic [30:0] ticket_word2;
+  logic [30:0] ticket_word3;
+  logic [1:0] wait_count;
+  logic [1:0] wait_read;
+  logic [1:0] wait_write;
+  logic [27:0] wait_word0;
+  logic [27:0] wait_word1;
+  logic [27:0] wait_word2;
+  logic [27:0] wait_word3;
+  logic [1:0] last_count;
+  logic [1:0] last_read;
+  logic [1:0] last_write;
+  logic [25:0] last_word0;
+  logic [25:0] last_word1;
+  logic [25:0] last_word2;
+  logic [25:0] last_word3;
+  logic [1:0] kept0;
+  logic [1:0] kept1;
+  logic [1:0] kept2;
+  logic [1:0] kept3;
+  logic [1:0] kept4;
+  logic [1:0] kept5;
+  logic [1:0] kept6;
+  logic [1:0] kept7;
+  logic decision_valid;
+  logic decision_escalate;
+  logic [1:0] decision_slot;
+  logic [25:0] decision_user;
+  logic exit_valid0;
+  logic [63:0] exit_word0;
+  logic exit_valid1;
+  logic [63:0] exit_word1;
+  logic on_valid;
+  logic on_last;
+  logic [25:0] on_user;
+  logic [1:0] on_data;
+  logic merged_valid;
+  logic [64:0] merged_word;
+  logic spare_valid;
+  logic [63:0] spare_word;
+  logic skid_valid0;
+  logic [2:0] skid_beat0;
+  logic behind_valid0;
+  logic [2:0] behind_beat0;
+  logic [1:0] stage_count0;
+  logic [7:0] stage_beat0;
+  logic [7:0] stage_frames0;
+  logic [3:0] stage_partial0;
+  logic stage_offered0;
+  logic skid_valid1;
+  logic [2:0] skid_beat1;
+  logic behind_valid1;
+  logic [2:0] behind_beat1;
+  logic [1:0] stage_count1;
+  logic [7:0] stage_beat1;
+  logic [7:0] stage_frames1;
+  logic [3:0] stage_partial1;
+  logic stage_offered1;
+  assign accepted = \u_count.accepted ;
+  assign draining = \u_count.draining ;
+  assign result = \u_count.result ;
+  assign result_valid = \u_count.result_valid ;
+  assign verdict_valid = \u_count.verdict_valid ;
+  assign verdict_ready = \u_count.verdict_ready ;
+  assign verdict_label = \u_count.verdict_label ;
+  assign verdict_margin = \u_count.verdict_margin ;
+  assign stage_frame = \u_count.stage_frame ;
+  assign stage_frame_data = \u_count.stage_frame_data ;
+  assign exits = \u_count.exits ;
+  assign sheds = \u_count.sheds ;
+  assign in_ready = \u_count.in_ready ;
+  assign guard_state = \u_count.u_env.u_dut.u_guard.state_q ;
+  assign guard_beat = \u_count.u_env.u_dut.u_guard.beat_q ;
+  assign guard_id = \u_count.u_env.u_dut.u_guard.id_q ;
+  assign guard_settings = \u_count.u_env.u_dut.u_guard.settings_q ;
+  assign guard_valid = \u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
+  assign guard_last = \u_count.u_env.u_dut.u_guard.m_axis_tlast ;
+  assign guard_user = \u_count.u_env.u_dut.u_guard.m_axis_tuser ;
+  assign guard_data = \u_count.u_env.u_dut.u_guard.m_axis_tdata ;
+  assign done0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
+  assign done1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
+  assign fresh = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
+  assign slot = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
+  assign write_beat = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
+  assign read_beat = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
+  assign free_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  assign free_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
+  assign free_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
+  assign free_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
+  assign free_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
+  assign free_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
+  assign free_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
+  assign ticket_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
+  assign ticket_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
+  assign ticket_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
+  assign ticket_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
+  assign ticket_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
+  assign ticket_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
+  assign ticket_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
+  assign wait_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
+  assign wait_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
+  assign wait_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
+  assign wait_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
+  assign wait_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
+  assign wait_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
+  assign wait_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
+  assign last_count = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
+  assign last_read = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
+  assign last_write = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
+  assign last_word0 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
+  assign last_word1 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
+  assign last_word2 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
+  assign last_word3 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
+  assign kept0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
+  assign kept1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
+  assign kept2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
+  assign kept3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
+  assign kept4 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
+  assign kept5 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
+  assign kept6 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
+  assign kept7 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
+  assign decision_valid = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
+  assign decision_escalate = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
+  assign decision_slot = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
+  assign decision_user = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
+  assign exit_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
+  assign exit_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
+  assign exit_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
+  assign exit_word1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
+  assign on_valid = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
+  assign on_last = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
+  assign on_user = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
+  assign on_data = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
+  assign merged_valid = \u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
+  assign merged_word = \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
+  assign spare_valid = \u_count.u_env.u_dut.u_result.spare_valid_q ;
+  assign spare_word = \u_count.u_env.u_dut.u_result.spare_q ;
+  assign skid_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
+  assign skid_beat0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
+  assign behind_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
+  assign behind_beat0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
+  assign stage_count0 = \u_count.u_env.gen_stage[0].u_stage.count_q ;
+  assign stage_beat0 = \u_count.u_env.gen_stage[0].u_stage.beat_q ;
+  assign stage_frames0 = \u_count.u_env.gen_stage[0].u_stage.frames_q ;
+  assign stage_partial0 = \u_count.u_env.gen_stage[0].u_stage.partial_q ;
+  assign stage_offered0 = \u_count.u_env.gen_stage[0].u_stage.offered_q ;
+  assign skid_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
+  assign skid_beat1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
+  assign behind_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
+  assign behind_beat1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
+  assign stage_count1 = \u_count.u_env.gen_stage[1].u_stage.count_q ;
+  assign stage_beat1 = \u_count.u_env.gen_stage[1].u_stage.beat_q ;
+  assign stage_frames1 = \u_count.u_env.gen_stage[1].u_stage.frames_q ;
+  assign stage_partial1 = \u_count.u_env.gen_stage[1].u_stage.partial_q ;
+  assign stage_offered1 = \u_count.u_env.gen_stage[1].u_stage.offered_q ;
+  logic [7:0] free_words_q, free_words;
+  assign free_words_q = {free_word3, free_word2, free_word1, free_word0};
+  fv_fifo_view #(
+      .Bits(2)
+  ) u_free_view (
+      .read_i (free_read),
+      .words_i(free_words_q),
+      .words_o(free_words)
+  );
+  logic [123:0] ticket_words_q, ticket_words;
+  assign ticket_words_q = {ticket_word3, ticket_word2, ticket_word1, ticket_word0};
+  fv_fifo_view #(
+      .Bits(31)
+  ) u_ticket_view (
+      .read_i (ticket_read),
+      .words_i(ticket_words_q),
+      .words_o(ticket_words)
+  );
+  logic [111:0] wait_words_q, wait_words;
+  assign wait_words_q = {wait_word3, wait_word2, wait_word1, wait_word0};
+  fv_fifo_view #(
+      .Bits(28)
+  ) u_wait_view (
+      .read_i (wait_read),
+      .words_i(wait_words_q),
+      .words_o(wait_words)
+  );
+  logic [103:0] last_words_q, last_words;
+  assign last_words_q = {last_word3, last_word2, last_word1, last_word0};
+  fv_fifo_view #(
+      .Bits(26)
+  ) u_last_view (
+      .read_i (last_read),
+      .words_i(last_words_q),
+      .words_o(last_words)
+  );
+
+  // ---- What is known of the frame ---------------------------------------------------------------
+  logic known_q, entering_q, beat_q, answered_q, starts, fire, deliver;
+  logic [28:0] user_q;  // as hwf_decide has it: threshold, place, shed, order, force, flags, id
+  logic [15:0] accepted_q;
+  logic [3:0] data_q, margins_q;
+  logic [1:0] passed_q, judged_q;  // stages that have it whole; stages that answered
+  assign fire = in_valid && in_ready;
+  assign deliver = result_valid && result_ready;
+  assign starts = accepted && pick && !known_q;
+
+  for (genvar k = 0; k < 2; k++) begin : gen_seen
+    always_ff @(posedge ap_clk) begin
+      if (!core_rst_n) begin
+        passed_q[k] <= 1'b0;
+        judged_q[k] <= 1'b0;
+      end else begin
+        if (stage_frame[k] && stage_frame_data[4*k]) passed_q[k] <= 1'b1;
+        if (verdict_valid[k] && verdict_ready[k] && verdict_label[12*k]) judged_q[k] <= 1'b1;
+      end
+      if (!judged_q[k]) margins_q[2*k+:2] <= verdict_margin[2*k+:2];
+    end
+  end
+
+  always_ff @(posedge ap_clk) begin
+    if (!core_rst_n) begin
+      known_q <= 1'b0;
+      entering_q <= 1'b0;
+      answered_q <= 1'b0;
+      accepted_q <= '0;
+      beat_q <= 1'b0;
+    end else begin
+      if (starts) known_q <= 1'b1;
+      if (accepted) accepted_q <= accepted_q + 1'b1;
+      if (deliver && result[16]) answered_q <= 1'b1;
+      if (fire && !draining) begin
+        beat_q <= !in_last && !beat_q;
+        entering_q <= starts && !in_last;
+      end
+    end
+    if (starts) begin
+      user_q <= {
+        threshold[31:2] != '0, threshold[1:0], 1'b0, shed, 1'b0, force_stage, force_enable,
+        1'b0, in_last, accepted_q
+      };
+      data_q <= {2'b00, in};
+    end else if (fire && entering_q) begin
+      user_q[17] <= !in_last;
+      data_q[3:2] <= in;
+    end
+    if (core_rst_n && accepted) begin
+      assume (in[0] == starts);
+      assume (!known_q || guard_id != user_q[15:0]);
+      if (starts) assume (inside == '0);
+    end
+  end
+
+  // ---- Where it is: who has its id --------------------------------------------------------------
+  logic [15:0] id;
+  assign id = known_q ? user_q[15:0] : guard_id;
+
+  logic at_entry, at_fork0, at_decision, at_fork1, at_exit0, at_exit1, at_merge, at_result, at_spare;
+  logic [2:0] at_ticket, at_wait, at_last;
+  assign at_entry = guard_beat && guard_id == id;
+  assign at_fork0 = guard_valid && guard_last && !done0[1] && guard_user[15:0] == id;
+  assign at_decision = decision_valid && decision_escalate && decision_user[15:0] == id;
+  assign at_fork1 = on_valid && on_last && !done1[1] && on_user[15:0] == id;
+  assign at_exit0 = exit_valid0 && exit_word0[15:0] == id;
+  assign at_exit1 = exit_valid1 && exit_word1[15:0] == id;
+  assign at_merge = merged_valid && merged_word[15:0] == id;
+  assign at_result = result_valid && result[15:0] == id;
+  assign at_spare = spare_valid && spare_word[15:0] == id;
+  for (genvar i = 0; i < 3; i++) begin : gen_at
+    assign at_ticket[i] = i < 32'(ticket_count) && ticket_words[31*i+2+:16] == id;
+    assign at_wait[i] = i < 32'(wait_count) && wait_words[28*i+2+:16] == id;
+    assign at_last[i] = i < 32'(last_count) && last_words[26*i+:16] == id;
+  end
+  logic [7:0] inside;
+  assign inside = 8'(at_entry) + 8'(at_fork0) + 8'(at_decision) + 8'(at_fork1) + 8'(at_exit0)
+      + 8'(at_exit1) + 8'(at_merge) + 8'(at_result) + 8'(at_spare)
+      + 8'(at_ticket[0]) + 8'(at_ticket[1]) + 8'(at_ticket[2])
+      + 8'(at_wait[0]) + 8'(at_wait[1]) + 8'(at_wait[2])
+      + 8'(at_last[0]) + 8'(at_last[1]) + 8'(at_last[2]);
+
+  // Frames in the order in which a level keeps them: tickets, then the one that comes in.
+  logic [7:0] order0, order1;
+  always_comb begin
+    order0 = 8'(at_ticket);
+    order0[32'(ticket_count)] = at_entry || at_fork0;
+    order1 = 8'(at_last);
+    order1[32'(last_count)] = at_fork1 || (read_beat && at_wait[0]);
+  end
+
+  // ---- What it is worth by its verdicts ---------------------------------------------------------
+  logic forced, unsure, escalates;
+  assign forced = user_q[18];
+  assign unsure = user_q[28] || margins_q[1:0] < user_q[27:26];
+  assign escalates = forced ? user_q[22:19] != '0 : unsure;
+
+  // Result words on their way: of the decisions, in the merge, in the output and behind it.
+  logic [319:0] words;
+  logic [4:0] words_valid, words_here, words_right;
+  assign words = {spare_word, result, merged_word[63:0], exit_word1, exit_word0};
+  assign words_valid = {spare_valid, result_valid, merged_valid, exit_valid1, exit_valid0};
+  assign words_here = {at_spare, at_result, at_merge, at_exit1, at_exit0};
+  for (genvar i = 0; i < 5; i++) begin : gen_word
+    logic [63:0] word;
+    logic went, was_shed;
+    logic [23:0] margin;
+    assign word = words[64*i+:64];
+    assign went = word[28];
+    assign was_shed = word[59];
+    assign margin = 24'(went ? margins_q[3:2] : margins_q[1:0]);
+    assign words_right[i] = !words_valid[i] || (word[16] == (known_q && words_here[i])
+        && word[31:29] == '0 && (i > 1 || went == (i == 1)) && (!known_q || !words_here[i]
+            || (word == {4'd0, was_shed, forced, user_q[17:16], margin, 3'd0, went, 12'(data_q), id}
+                && judged_q == {went, 1'b1} && passed_q == {went, 1'b1}
+                && (went ? escalates && !was_shed
+                    : was_shed ? user_q[24] && unsure && !forced : !escalates))));
+  end
+
+  // ---- Its beats, wherever they are -------------------------------------------------------------
+  logic [7:0] is0, is1;  // by place in a level's order: it is the followed frame
+  assign is0 = known_q ? order0 : '0;
+  assign is1 = known_q ? order1 : '0;
+  logic [15:0] kept;
+  assign kept = {kept7, kept6, kept5, kept4, kept3, kept2, kept1, kept0};
+
+  // A frame's two beats are right: if it is the followed one, its own, else bit 0 is 0.
+  logic [2:0] ticket_right, wait_right, once;
+  for (genvar i = 0; i < 3; i++) begin : gen_slot
+    logic [1:0] ticket_slot, wait_slot;
+    logic [3:0] ticket_beats, wait_beats;
+    logic [7:0] uses;
+    assign ticket_slot = ticket_words[31*i+:2];
+    assign wait_slot = wait_words[28*i+:2];
+    assign ticket_beats = {kept[8+2*ticket_slot+:2], kept[2*ticket_slot+:2]};
+    assign wait_beats = {kept[8+2*wait_slot+:2], kept[2*wait_slot+:2]};
+    assign ticket_right[i] = i >= 32'(ticket_count) || (ticket_beats[0] == is0[i]
+        && (!is0[i] || (ticket_beats == data_q && ticket_words[31*i+2+:29] == user_q)));
+    assign wait_right[i] = i >= 32'(wait_count) || (wait_beats[0] == (known_q && at_wait[i])
+        && (!known_q || !at_wait[i]
+            || (wait_beats == data_q && wait_words[28*i+2+:26] == user_q[25:0])));
+    always_comb begin
+      uses = 8'(i >= 32'(fresh)) + 8'(decision_valid && decision_slot == 2'(i));
+      for (int unsigned j = 0; j < 3; j++) begin
+        if (j < 32'(free_count) && free_words[2*j+:2] == 2'(i)) uses = uses + 1'b1;
+        if (j < 32'(ticket_count) && ticket_words[31*j+:2] == 2'(i)) uses = uses + 1'b1;
+        if (j < 32'(wait_count) && wait_words[28*j+:2] == 2'(i)) uses = uses + 1'b1;
+      end
+    end
+    assign once[i] = uses == 8'd1;
+  end
+  logic [3:0] decision_beats;
+  assign decision_beats = {kept[8+2*decision_slot+:2], kept[2*decision_slot+:2]};
+
+  logic [1:0] stages_right;
+  logic [7:0] masks;
+  for (genvar k = 0; k < 2; k++) begin : gen_stage
+    logic [7:0] is_here;
+    logic [1:0] count, first, second, complete_right;
+    logic beat, skid_valid, behind_valid, fork_valid, fork_beat, fork_is;
+    logic [1:0] skid, behind, fork_data, partial;
+    logic [7:0] frames;
+    logic current, next;  // the frame whose beats the stage takes now, and the one behind it
+    assign is_here = k == 0 ? is0 : is1;
+    assign count = k == 0 ? stage_count0 : stage_count1;
+    assign beat = k == 0 ? stage_beat0[0] : stage_beat1[0];
+    assign partial = k == 0 ? stage_partial0[1:0] : stage_partial1[1:0];
+    assign frames = k == 0 ? stage_frames0 : stage_frames1;
+    assign skid_valid = k == 0 ? skid_valid0 : skid_valid1;
+    assign behind_valid = k == 0 ? behind_valid0 : behind_valid1;
+    assign skid = k == 0 ? skid_beat0[1:0] : skid_beat1[1:0];
+    assign behind = k == 0 ? behind_beat0[1:0] : behind_beat1[1:0];
+    assign current = is_here[32'(count)];
+    assign next = is_here[32'(count)+1];
+    assign complete_right[0] = count == '0 || (frames[0] == is_here[0]
+        && (!is_here[0] || frames[3:0] == data_q));
+    assign complete_right[1] = count < 2'd2 || (frames[4] == is_here[1]
+        && (!is_here[1] || frames[7:4] == data_q));
+    // The beat at the fork: of the newest ticket, if it is a last one that is kept already.
+    assign fork_valid = k == 0 ? guard_valid : on_valid;
+    assign fork_beat = k == 0 ? !guard_beat : !read_beat;
+    assign fork_data = k == 0 ? guard_data : on_data;
+    assign fork_is = k == 0
+        ? (guard_last && done0[1] ? is_here[32'(ticket_count)-1] : is_here[32'(ticket_count)])
+        : (on_last && done1[1] ? is_here[32'(last_count)-1] : is_here[32'(last_count)]);
+    assign stages_right[k] = &complete_right
+        && (!beat || (partial[0] == current && (!current || partial == data_q[1:0])))
+        && (!skid_valid || beat || skid[0] == current)
+        && (!skid_valid || !current || skid == (beat ? data_q[3:2] : data_q[1:0]))
+        && (!behind_valid || (beat
+            ? behind[0] == next && (!next || behind == data_q[1:0])
+            : !current || behind == data_q[3:2]))
+        && (!fork_valid || fork_beat || fork_data[0] == fork_is)
+        && (!fork_valid || !fork_is || fork_data == (fork_beat ? data_q[3:2] : data_q[1:0]));
+    assign masks[4*k+:4] = is_here[3:0] & ((4'd1 << count) - 4'd1);
+  end
+
+  // ---- Properties -------------------------------------------------------------------------------
+  logic mine, went_on;
+  logic [1:0] right;
+  assign mine = result[16];
+  assign went_on = result[28];
+  for (genvar k = 0; k < 2; k++) begin : gen_right
+    assign right[k] = !(stage_frame[k] && stage_frame_data[4*k])
+        || (known_q && !passed_q[k] && stage_frame_data[4*k+:4] == data_q);
+  end
+  logic at_level0, between;
+  assign at_level0 = at_entry || at_fork0 || at_ticket != '0;
+  assign between = at_decision || at_wait != '0 || at_fork1 || at_last != '0;
+
+  always_ff @(posedge ap_clk) begin
+    if (core_rst_n) begin
+      p_whole : assert (&right);
+      if (deliver) begin
+        p_match : assert (mine == (known_q && result[15:0] == user_q[15:0]));
+        p_exits : assert (exits == (2'd1 << result[31:28]) && sheds == (result[59] ? exits : 2'd0));
+        if (mine) begin
+          p_once : assert (!answered_q);
+          p_label : assert (result[27:16] == 12'(data_q));
+          p_flags : assert (result[58:56] == user_q[18:16] && result[63:60] == '0);
+          p_exit : assert (result[31:29] == '0 && judged_q == {went_on, 1'b1}
+              && (went_on ? escalates : !escalates || result[59]));
+          p_margin : assert (result[55:32] == 24'(went_on ? margins_q[3:2] : margins_q[1:0]));
+          p_shed : assert (!result[59] || (user_q[24] && unsure && !forced && !went_on));
+        end
+      end
+      p_inside : assert (!known_q || inside == 8'(!answered_q));
+      p_id : assert (16'(guard_id + 16'(guard_beat)) == accepted_q);
+
+      h_slots : assert (&once);
+      h_places : assert (2'(free_write - free_read) == free_count
+          && 2'(ticket_write - ticket_read) == ticket_count
+          && 2'(wait_write - wait_read) == wait_count && 2'(last_write - last_read) == last_count);
+      h_words : assert (&words_right);
+      h_tickets : assert (&ticket_right);
+      h_waiting : assert (&wait_right);
+      h_stages : assert (&stages_right);
+      h_beat : assert (beat_q == (guard_state == 2'd0 && guard_beat));
+      h_entering : assert (entering_q == (known_q && at_entry && guard_state == 2'd0));
+      h_new : assert (known_q || (judged_q == '0 && passed_q == '0 && !answered_q));
+      if (known_q) begin
+        h_order : assert (!user_q[23]);  // by completion
+        if (at_entry) begin
+          h_entry : assert (guard_settings == user_q[28:18] && data_q[3:2] == '0
+              && user_q[17:16] == (guard_state == 2'd1 ? 2'b01 : 2'b00));
+        end
+        if (at_fork0) h_fork0 : assert (guard_user == user_q);
+        if (at_fork1) h_fork1 : assert (on_user == user_q[25:0]);
+        if (at_decision) h_decision : assert (decision_user == user_q[25:0]);
+        for (int unsigned i = 0; i < 3; i++) begin
+          if (at_last[i]) assert (last_words[26*i+:26] == user_q[25:0]);
+        end
+        if (at_level0) h_level0 : assert (passed_q == {1'b0, masks[3:0] != '0} && judged_q == '0);
+        if (between) begin
+          h_between : assert (passed_q == {masks[7:4] != '0, 1'b1} && judged_q == 2'b01
+              && escalates);
+        end
+      end
+      if (decision_valid && decision_escalate) begin
+        h_decided : assert (decision_beats[0] == (known_q && at_decision)
+            && (!known_q || !at_decision || decision_beats == data_q));
+      end
+      if (write_beat) begin
+        h_write : assert (kept[2*slot] == is0[32'(ticket_count)]
+            && (!is0[32'(ticket_count)] || kept[2*slot+:2] == data_q[1:0]));
+      end
+    end
+  end
+
+endmodule
+
+`default_nettype wire
