@@ -42,12 +42,14 @@ class Level:
         ]
         self.pace = [-(-word * timing.input_cycles // max(1, words - 1)) for word in range(words)]
         # Of the frame before: when it handed over its last beat, when its last three beats left
-        # the gearbox, when the stage took its first word and gave its last score, and the decision.
+        # the gearbox, when the stage took its first word and gave its last score, and when its
+        # verdict was taken; ``waits``: when its verdict and the one before were shown and taken.
         self.handed = 0
         self.gone = [NEVER] * 3
         self.started = -timing.ii_cycles
         self.answered = NEVER - timing.score_words
-        self.decided = NEVER - TOP2
+        self.decided = NEVER
+        self.waits = ((NEVER, NEVER), (NEVER, NEVER))
         self.ready = 0  # when the registers behind the decision are free
         self.answers: deque[int] = deque()  # ``answered`` of frames that may be inside the stage
         self.tickets: deque[int] = deque()  # last level: ``decided`` of frames likewise
@@ -149,15 +151,20 @@ class Level:
         answered = max(
             self.gone[2] + timing.latency_cycles - timing.input_cycles,
             self.answered + timing.score_words,
-            # hwf_top2: s_axis_tready = en = !verdict_valid_o || verdict_ready_i.
-            self.decided + timing.score_words - TOP2,
         )
+        # hwf_top2: s_axis_tready = en = !verdict_valid_o || verdict_ready_i. Scores wait that come
+        # while one of the last two verdicts does; a third one is not inside.
+        for shown, taken in self.waits:
+            if answered >= shown:
+                came = answered - timing.score_words + 1
+                answered += max(0, taken - max(shown, came))
         self.answered = answered
         if timing.frames is not None:
             self.answers.append(answered)
+        verdict = max(answered + TOP2, self.decided + 1)
         # hwf_decide: take needs verdict, ticket, and both registers free.
-        decided = max(answered + TOP2, self.handed + QUEUE, self.decided + 1, self.ready)
-        self.decided = decided
+        decided = self.decided = max(verdict, self.handed + QUEUE, self.ready)
+        self.waits = (self.waits[1], (verdict, decided))
         if not self.retains:
             self.tickets.append(decided)
         while self.reads and self.reads[0] < decided:
