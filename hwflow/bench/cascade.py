@@ -285,7 +285,10 @@ def latency(bench: Bench, progress: Progress) -> Result:
             note=f"completion order; worst of {worst(traffic).frames:,} frames each of "
             f"{len(found) // 2} controllers: {worst(traffic).rig}",
         )
-        for traffic, told in (("alone", "one frame alone"), ("stream", "random stream at ρ = 0.3"))
+        for traffic, told in (
+            ("alone", "one frame alone"),
+            ("stream", "stream at half the stage's pace"),
+        )
     )
     return Result(figures, {"runs": [asdict(one) for one in found]})
 

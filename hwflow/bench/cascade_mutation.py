@@ -64,6 +64,7 @@ BLOCK_TESTS, CONTROLLER_TESTS = "tests/rtl/test_streams.py", "tests/rtl/test_cas
 WITHOUT_TESTS = frozenset({"cascade", "level", "decide", "soft_reset", "regs"})
 BLOCK_SECONDS = 1500
 SURVIVORS = "cascade_survivors.json"
+_COMMENT = re.compile(r"[ \t]*//[^\n]*\n?")
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,17 @@ _TESTED = "the tests of the blocks pass"
 
 
 def _name(mutant: Mutant, changed: str) -> str:
-    """Return what a mutant's outcome depends on: it, all sources, the rigs and their runs."""
-    digest = hashlib.sha256(f"{mutant.file}\0{changed}\0{RUNS}\0{FRAMES}".encode())
+    """Return what a mutant's outcome depends on: it, all sources, the rigs and their runs.
+
+    Comments are none of it. What a better bench kills is no reason to try again what is dead.
+    """
+    code = _COMMENT.sub("", changed)
+    digest = hashlib.sha256(f"{mutant.file}\0{code}\0{RUNS}\0{FRAMES}".encode())
     for rig in RIGS:
         digest.update(f"\0{rig}".encode())
         for name, text in sources_of(rig).items():
             if name != mutant.file:
-                digest.update(f"\0{name}\0{text}".encode())
+                digest.update(f"\0{name}\0{_COMMENT.sub('', text)}".encode())
     return digest.hexdigest()[:24]
 
 

@@ -122,7 +122,9 @@ def latency() -> list[Latency]:
             hard = random.random((count, max(1, rig.stages - 1))) < 0.1
             exit_stage = np.cumprod(hard, axis=1).sum(axis=1)
             exit_stage = np.minimum(exit_stage, rig.stages - 1) if count > 1 else 0 * exit_stage
-            gaps = random.geometric(0.3 / rig.timing(0).ii_cycles, count)
+            # The stage is ready when a frame comes: what waits for the stage is not the controller.
+            ii = rig.timing(0).ii_cycles
+            gaps = ii + random.geometric(1 / ii, count)
             given = GivenTraffic(frames_of(rig, exit_stage), arrival=np.cumsum(gaps))
             run = run_rig(rig, library, given)
             check(rig, run, what=f"{rig.name}, {traffic}")
