@@ -71,7 +71,11 @@ def word(fields):
 
 def test_blocks_and_files_that_it_names_exist():
     root = PAGE.parents[1]
-    blocks = set(re.findall(r"`(hwf_\w+)`", TEXT)) - {"hwf_accelerator", "hwf_regs"}
+    written = with_parts(TEXT, dict.fromkeys(parts(TEXT), ""))
+    proofs = {f"hwf_cascade_{how}" for how in ("count", "follow")}
+    blocks = set(re.findall(r"`(hwf_\w+)`", written)) - {"hwf_accelerator", "hwf_regs"} - proofs
     assert blocks <= set(RTL), blocks - set(RTL)
+    for proof in proofs:
+        assert (root / "sim" / "formal" / f"{proof}_fv.sv").exists(), proof
     for path in re.findall(r"`((?:tests|hwflow)/[\w/.]+)`", TEXT):
         assert (root / path).exists(), path
