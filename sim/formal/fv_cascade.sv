@@ -24,7 +24,6 @@ module fv_cascade #(
     input wire logic in_valid,
     output logic in_ready,
     input wire logic in_last,
-    input wire logic prompt,
     input wire logic [1:0] stage_ready_free,
     input wire logic [1:0] stage_offer,
     input wire logic [2*MarginBits-1:0] stage_margin,
@@ -110,7 +109,6 @@ module fv_cascade #(
     ) u_stage (
         .ap_clk,
         .ap_rst_n(core_rst_n),
-        .prompt_i(prompt),
         .ready_i(stage_ready_free[k]),
         .offer_i(stage_offer[k]),
         .margin_i(stage_margin[k*MarginBits+:MarginBits]),

@@ -3,7 +3,7 @@
 // verdict, in order, not before it has the whole frame; label = the frame's beats, margin free.
 //
 // Holds at most `Frames` of them. `ready_i`, `offer_i` and `margin_i` are the solver's: it takes
-// a beat, or begins to offer a verdict, when it likes. With `Prompt` both happen at once.
+// a beat, or begins to offer a verdict, when it likes.
 `default_nettype none
 
 module fv_stage #(
@@ -15,7 +15,6 @@ module fv_stage #(
 ) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,
-    input wire logic prompt_i,
     input wire logic ready_i,
     input wire logic offer_i,
     input wire logic [MarginBits-1:0] margin_i,
@@ -42,7 +41,7 @@ module fv_stage #(
   logic [FrameBits-1:0] partial_q;
   logic offered_q, fire, answer;
 
-  assign s_axis_tready = (ready_i || prompt_i) && 32'(count_q) != Frames;
+  assign s_axis_tready = ready_i && 32'(count_q) != Frames;
   assign fire = s_axis_tvalid && s_axis_tready;
   always_comb begin
     frame_data_o = partial_q;
@@ -51,7 +50,7 @@ module fv_stage #(
     end
   end
   assign frame_o = fire && 32'(beat_q) == Beats - 1;
-  assign verdict_valid_o = count_q != '0 && (offered_q || offer_i || prompt_i);
+  assign verdict_valid_o = count_q != '0 && (offered_q || offer_i);
   assign verdict_label_o = 12'(frames_q[FrameBits-1:0]);
   assign answer = verdict_valid_o && verdict_ready_i;
 

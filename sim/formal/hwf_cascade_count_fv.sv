@@ -36,8 +36,6 @@ module hwf_cascade_count_fv #(
   localparam int unsigned FRAME_BITS = FrameBeats * BeatBits;
   localparam int unsigned BEAT_COUNT_BITS = FrameBeats > 1 ? $clog2(FrameBeats) : 1;
   localparam int unsigned FRESH_BITS = $clog2(Retain + 1);
-  logic prompt;
-  assign prompt = 1'b0;
   logic in_ready, result_valid, accepted, idle, draining;
   logic [1:0] stage_frame, exits, sheds, verdict_valid, verdict_ready;
   logic [2*FRAME_BITS-1:0] stage_frame_data;
@@ -64,7 +62,6 @@ module hwf_cascade_count_fv #(
       .in_valid,
       .in_ready,
       .in_last,
-      .prompt,
       .stage_ready_free,
       .stage_offer,
       .stage_margin,

@@ -304,7 +304,7 @@ def refute(task: Task, wanted: Property, folder: Path) -> Outcome:
 def table(outcomes: Iterable[Outcome]) -> str:
     """Return the rows property → status → method → depth, as a Markdown table."""
     rows: list[tuple[str, ...]] = [
-        ("task", "property", "means", "status", "method", "depth", "seconds")
+        ("block", "sizes", "property", "means", "status", "method", "depth", "seconds")
     ]
     for outcome in outcomes:
         task, seconds = outcome.task, f"{outcome.seconds:.0f}"
@@ -312,9 +312,9 @@ def table(outcomes: Iterable[Outcome]) -> str:
         if outcome.broken is not None:
             status = "fails as it must" if outcome.holds else f"NOT CAUGHT: {outcome.status}"
             depth = f"<= {outcome.broken.mutation.depth}"
-            by = outcome.broken.mutation.by.strip() or "(removed)"
+            means = f"{outcome.broken.mutation.file}: {outcome.broken.mutation.by}"
             rows.append(
-                (block, task.sizes, outcome.broken.name, by, status, "mutation", depth, seconds)
+                (block, task.sizes, outcome.broken.name, means, status, "mutation", depth, seconds)
             )
             continue
         status = "proved" if task.method == "prove" else "no counterexample"
