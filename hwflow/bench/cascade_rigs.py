@@ -15,8 +15,18 @@ SOAK_RIGS = (
     Rig("two stages, smallest", _SLOW[:2], 8, (2,), (1,), reorder=2),
     Rig("one beat a frame", _FAST, 64, (16,), (3,), reorder=8),
     Rig("three stages, short", _SHORT, 16, (5, 3), (5, 1), (False, True), reorder=4),
-    # Margins that the result word cannot hold.
-    Rig("two stages, no order", _SHORT[:2], 4, (7,), (2,), (True,), score_bits=27),
+    # Margins that the result word cannot hold; a number of beats that is not one more than a power
+    # of two, where a counter that runs down would pass for one that runs up.
+    Rig(
+        "two stages, no order",
+        (Dummy(14, 10, 2, 3), Dummy(28, 4, 5, 4)),
+        4,
+        (7,),
+        (2,),
+        (True,),
+        frame_bytes=28,
+        score_bits=27,
+    ),
     # More frames inside than the last stage has tickets for.
     Rig("one stage", (Dummy(36, 10, 300, 1, frames=64),), 64),
     Rig("one stage, order", _SHORT[:1], 8, reorder=16),

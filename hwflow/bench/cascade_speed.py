@@ -29,7 +29,8 @@ _THREE = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 60), Dummy(12, 5, 100, 150))
 PERIODS = (0, 10, 3, 1)
 LOADS, OVERLOADS = (0.5, 0.9), (0.98, 1.3)
 BURST_FRAMES = 5.0
-SKIP, REGULAR_FRAMES, RANDOM_FRAMES = 100, 1000, 20_000
+# The first frames fill pipelines and retention, faster than they can go on.
+SKIP, REGULAR_FRAMES, RANDOM_FRAMES = 600, 3_601, 20_000
 SEED = 7
 EASY, HARD = 0x80, 90  # upper bytes of a score: of the losers, of who is first
 
@@ -193,7 +194,7 @@ def _pace(rig: Rig, pattern: str, load: float, exit_stage: IntArray) -> Pace:
         retention=rig.retention,
         frames=len(counted),
         rate=_rate(run[Array.FRAMES][:, 0]),
-        bound=len(counted) / max(work),
+        bound=len(counted) / float(max(work)),
         model=_rate(model.accepted),
     )
 
