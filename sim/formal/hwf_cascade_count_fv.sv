@@ -2,8 +2,9 @@
 // hwf_cascade of two stages, by induction: every accepted frame is in exactly one place until its
 // result leaves, no queue overflows, streams are stable, and nothing ever stands still for good.
 //
-// Counts only: whose result it is, hwf_cascade_fv follows. Results by completion. Sink and stages
-// are fair: ready, and a verdict offered, at least every `Every` clocks.
+// Counts only: whose result it is, hwf_cascade_follow_fv follows. Results by completion. Where sink
+// and stages are fair (ready, a verdict offered, at least every `Every` clocks), something moves in
+// every `Within` clocks.
 `default_nettype none
 
 module hwf_cascade_count_fv #(

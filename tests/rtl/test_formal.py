@@ -20,8 +20,11 @@ import prove  # noqa: E402 (a program beside its harnesses, no package)
 pytestmark = pytest.mark.formal
 
 TASKS = {task.name: task for task in prove.load_tasks()}
+COUNT = "cascade_count_FrameBeats2_Retain3_Queue2_Every2_Within3"
 FAST = [name for name in TASKS if name.startswith(("skid", "merge_Inputs3", "frame_guard_Beats3"))]
+FAST.append(COUNT)
 PLANTED = [
+    (COUNT, "p_conserve"),
     ("skid_DataBits4_Every3", "p_order"),
     ("merge_Inputs3_DataBits2_Every2", "p_fair"),
     ("frame_guard_Beats3_BeatBits2_SettingsBits2_IdBits3_Every2", "p_settings"),
@@ -55,7 +58,7 @@ def test_unproved_task_fails_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(prove, "CASCADE_SOURCES", tuple(sources))
     assert prove.main(["--out", str(tmp_path / "out")]) == prove.CHECK_FAILED
     told = capsys.readouterr().out
-    assert f"| {task.name} | p_once " in told
+    assert f"| hwf_fork | {task.sizes} | p_once " in told
     assert "NOT PROVED" in told
     (trace,) = re.findall(r"\S+\.vcd", told)
     assert Path(trace).is_file()
