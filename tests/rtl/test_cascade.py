@@ -43,7 +43,10 @@ def built(tmp_path_factory):
     return build_once
 
 
-@pytest.mark.parametrize("matrix", ["slice", pytest.param("full", marks=pytest.mark.slow)])
+WHOLE = [pytest.mark.slow, pytest.mark.timeout(3600)]  # minutes on a free core
+
+
+@pytest.mark.parametrize("matrix", ["slice", pytest.param("full", marks=WHOLE)])
 @pytest.mark.parametrize("name", CASES)
 def test_cascade(built, situations, name, matrix):
     folder = built(name)
