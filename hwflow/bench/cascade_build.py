@@ -29,7 +29,7 @@ class Variants:
             ToolNotFoundError: no Verilator, compiler, make or perl.
             ToolFailedError: the rig as it is cannot be compiled.
         """
-        self._rig, self._folder = rig, folder
+        self._rig, self._folder, self._built = rig, folder, 0
         self._verilator = find_verilator(optimise=OPTIMISE)
         self._log = folder / "build.log"
         (folder / "harness.cpp").write_text(bench_text(rig), encoding="utf-8")
@@ -42,7 +42,7 @@ class Variants:
         ]
 
     def library(self, replaced: Mapping[str, str]) -> Path:
-        """Return the library of the variant whose sources ``replaced`` differ, until the next.
+        """Return the library of the variant whose sources ``replaced`` differ.
 
         Raises:
             ToolFailedError: Verilator or the compiler refused it.
@@ -58,7 +58,9 @@ class Variants:
         flags = [OPTIMISE, STANDARD, *COMPILER_FLAGS.split(), *_MACROS, f"-I{work}"]
         flags += [f"-I{include}", f"-I{include / 'vltstd'}"]
         self._run([COMPILER, *flags, "-c", str(work / "all.cpp"), "-o", str(work / "all.o")])
-        library = work / LIBRARY
+        # A process that has loaded one variant gets it again for a path that it knows.
+        self._built += 1
+        library = self._folder / f"{self._built}-{LIBRARY}"
         link = [COMPILER, *LINKER_FLAGS.split(), "-o", str(library), str(work / "all.o")]
         self._run([*link, *self._objects, "-lpthread", "-latomic"])
         return library

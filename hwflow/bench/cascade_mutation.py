@@ -175,7 +175,9 @@ class _Benches:
             except (ToolFailedError, jinja2.TemplateError) as error:
                 refused.append(str(error)[-400:])
                 continue
-            if told := _told(rig, library):
+            told = _told(rig, library)
+            library.unlink()
+            if told:
                 return _outcome(mutant, f"soak: {rig.name}", told)
         if len(refused) == len(RIGS):
             return _outcome(mutant, "compiler", refused[0])
