@@ -10,6 +10,8 @@ from pathlib import Path
 
 from launch import SIM
 
+from hwflow import bench
+from hwflow.bench.cascade_rig import DUMMY
 from hwflow.cascade.retention import depth
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, render
 from hwflow.rtl.files import CASCADE_SOURCES
@@ -17,7 +19,7 @@ from hwflow.simulate.cocotb_run import build_cocotb, simulate_cocotb
 
 CLASSES = 10
 FRAME_BYTES = 36
-SCORE_BITS = 16  # of dummy_stage.sv
+SCORE_BITS = 16  # of the dummy stage
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def build(case: Case, folder: Path) -> Path:
     texts[f"{TOP}.sv"] = texts[f"{TOP}.sv"].replace(
         "  logic core_rst_n;\n", "  logic core_rst_n;\n  logic hold_stage1 = 1'b0;\n"
     )
-    sources = [*CASCADE_SOURCES, SIM / "hwf_cascade" / "dummy_stage.sv"]
+    sources = [*CASCADE_SOURCES, Path(bench.__file__).parent / DUMMY]
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         sources.append(folder / name)
