@@ -43,7 +43,7 @@ module fv_cascade #(
     output logic draining
 );
 
-  localparam logic [31:0] RETAIN = {16'd2, 16'(Retain)};
+  localparam logic [31:0] RETAIN = {16'd3, 16'(Retain)};  // three tickets beside the last stage
   localparam logic [31:0] QUEUE = {16'd2, 16'(Queue)};
 
   logic is_short, is_long, decided, wished, stall;

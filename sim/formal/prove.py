@@ -89,9 +89,8 @@ class Task:
     """One harness at one set of parameters. ``method``: ``prove`` (k-induction) or ``bmc``.
 
     ``depth``: k of the induction, or clocks from reset. ``mutated``: its mutations run at these
-    parameters (else those of the same harness at others do). ``sized``: constants of the RTL that
-    are made smaller. ``sizes``: what it is proved at, in words. ``along``: properties of another
-    harness inside this one, listed there.
+    parameters (else those of the same harness at others do). ``sizes``: what it is proved at, in
+    words. ``along``: properties of another harness inside this one, listed there.
     """
 
     name: str
@@ -102,7 +101,6 @@ class Task:
     depth: int
     timeout_s: int
     properties: tuple[Property, ...]
-    sized: tuple[Mutation, ...]
     along: frozenset[str]
     mutated: bool
 
@@ -125,14 +123,12 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
     rows = yaml.safe_load(path.read_text())
     for row in rows:
         along = [other["properties"] for other in rows if other["top"] == row.get("along")]
-        sized = tuple(Mutation(**change) for change in row.get("sized", ()))
         properties = tuple(
             Property(name, entry["says"], Mutation(**entry["mutation"]))
             for name, entry in row["properties"].items()
         )
         for place, case in enumerate(row["cases"]):
             sizes = [row.get("sizes", ""), *(f"{key} {value}" for key, value in case.items())]
-            sizes += [change.by.rstrip(";") for change in sized]
             suffix = "".join(f"_{key}{value}" for key, value in case.items())
             tasks.append(
                 Task(
@@ -144,7 +140,6 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
                     depth=row["depth"],
                     timeout_s=row.get("timeout_s", 120),
                     properties=properties,
-                    sized=sized,
                     along=frozenset(name for names in along for name in names),
                     mutated=place == 0,
                 )
@@ -196,12 +191,13 @@ def mutate(text: str, mutation: Mutation) -> str:
 
 
 def mutated_sources(task: Task, broken: Property | None) -> dict[str, str]:
-    """Return the RTL by file name: as it is, but for ``sized``, and the mistake of ``broken``."""
+    """Return the RTL by file name: as it is, or with the mistake of ``broken``."""
     texts = {path.name: path.read_text() for path in CASCADE_SOURCES}
     if task.top == REGISTERS:
         texts["hwf_regs.sv"] = render_registers(small_registers())
-    for change in (*task.sized, *([broken.mutation] if broken else [])):
-        texts[change.file] = mutate(texts[change.file], change)
+    if broken is not None:
+        file = broken.mutation.file
+        texts[file] = mutate(texts[file], broken.mutation)
     return texts
 
 
