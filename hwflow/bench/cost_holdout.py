@@ -160,6 +160,7 @@ def _controller(design: Accelerator) -> Resources:
         frame_beat_bytes=design.frame_beat_bytes,
         retention_frames=design.retention_frames,
         reorder_frames=design.reorder_frames,
+        last_frames=design.last_frames,
     )
 
 

@@ -145,4 +145,5 @@ def controller_of(parameters: AcceleratorParameters) -> Controller:
         frame_beat_bytes=parameters.frame_beat_bytes,
         retention_frames=parameters.retention_frames,
         reorder_frames=parameters.reorder_frames,
+        last_frames=parameters.last_frames,
     )

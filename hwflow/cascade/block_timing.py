@@ -11,8 +11,6 @@ from heapq import heappop, heappush
 
 from hwflow.cascade.timeline import NEVER, Sizes, StageTiming
 
-LAST_TICKETS = 32  # hwf_cascade: LAST_TICKETS, frames inside the last stage
-
 # Clocks from a handshake at a block's input to the first one possible at its output.
 TOP2 = 2  # hwf_top2: last score -> verdict, by way of beat_best_q and verdict_valid_o
 DECIDE = 1  # hwf_decide: verdict and ticket -> m_axis_exit, decision_o
@@ -30,6 +28,7 @@ class Level:
     def __init__(self, timing: StageTiming, sizes: Sizes, decision: int | None) -> None:
         self.timing, self.beats = timing, sizes.frame_beats
         self.retains = decision is not None
+        self.last_frames = sizes.last_frames
         self.queue = 0 if decision is None else sizes.queues[decision]
         self.fresh = 0 if decision is None else sizes.retention_frames[decision]
         self.free: list[int] = []  # heap: when slots were given back
@@ -74,7 +73,7 @@ class Level:
         self.entered = keep
         # hwf_level u_tickets of the last stage, and the stage itself: room only after one left.
         ticket = room = 0
-        if len(self.tickets) == LAST_TICKETS:
+        if len(self.tickets) == self.last_frames:
             ticket = self.tickets.popleft() + QUEUE
         if self.timing.frames is not None and len(self.answers) == self.timing.frames:
             room = self.answers.popleft() + QUEUE

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 MINIMUM_FRAMES = 2
+# Beside the last stage: tickets that LUTs as memory hold without a second row.
+LAST_FRAMES = 32
 
 # Clocks from a frame's first beat to its slot being free again, beyond the stage's own latency:
 # guard, fork and skid, gearbox, top-2, decision, release. Counted on the RTL, rounded up.
@@ -116,6 +118,15 @@ def depth(
 def frames_inside(*, latency_cycles: int, ii_cycles: int) -> int:
     """Return the frames inside a stage at full rate, and the one that is coming."""
     return -(-(latency_cycles + CONTROLLER_CYCLES) // ii_cycles) + 1
+
+
+def last_frames(*, latency_cycles: int, ii_cycles: int) -> int:
+    """Return how many frames' tickets are kept beside the last stage, a power of two.
+
+    As many as are inside it at full rate, and not less than ``LAST_FRAMES``.
+    """
+    inside = frames_inside(latency_cycles=latency_cycles, ii_cycles=ii_cycles)
+    return max(LAST_FRAMES, 1 << (inside - 1).bit_length())
 
 
 def queue_frames(frames: int, *, latency_cycles: int, ii_cycles: int) -> int:

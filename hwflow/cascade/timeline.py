@@ -47,7 +47,7 @@ class Sizes:
     """What the controller was built with; see the parameters of hwf_cascade.
 
     ``retention_frames`` and ``queue_frames`` have one entry per decision. ``queue_frames`` None:
-    as many as the retention holds.
+    as many as the retention holds. ``last_frames``: complete frames inside the last stage.
     """
 
     frame_bytes: int
@@ -55,6 +55,7 @@ class Sizes:
     retention_frames: tuple[int, ...] = ()
     queue_frames: tuple[int, ...] | None = None
     reorder_frames: int = 0
+    last_frames: int = 32
 
     @property
     def frame_beats(self) -> int:

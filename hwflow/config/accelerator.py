@@ -92,3 +92,4 @@ class Accelerator(StrictModel):
     retention_frames: tuple[int, ...]
     queue_frames: tuple[int, ...]
     reorder_frames: int
+    last_frames: int

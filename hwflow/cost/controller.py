@@ -14,7 +14,6 @@ from hwflow.cost.resources import Resources
 # hwf_cascade's USER_BITS without thresholds and place: id and flags that travel beside a frame.
 FRAME_FLAGS = 25
 RESULT_BITS = 64
-TICKETS_OF_LAST_STAGE = 32
 
 
 def retention_in_block(frames: int, *, frame_beats: int, beat_bits: int) -> bool:
@@ -41,6 +40,7 @@ class Controller:
     frame_beat_bytes: int
     retention_frames: Sequence[int]
     reorder_frames: int = 0
+    last_frames: int = 32
 
     kind = "controller"
 
@@ -92,7 +92,7 @@ class Controller:
             yield frames, slot + user
             user -= threshold_bits
             yield frames, slot + user
-        yield TICKETS_OF_LAST_STAGE, user
+        yield self.last_frames, user
 
     def _gearbox(self, stage: StageSide) -> tuple[int, int]:
         """Return of `hwf_gearbox` the places of a beat, and the most bytes that a pop leaves."""

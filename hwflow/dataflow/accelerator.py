@@ -195,6 +195,7 @@ def _compose(
         ),
         threshold_int=bundle.policy.threshold_int,
         reorder_frames=buffers.reorder,
+        last_frames=buffers.last,
         build_id=_build_id(
             (folder / BUNDLE / BUNDLE_FILE).read_bytes(), design, folding, buffers, fifos
         ),
@@ -226,6 +227,7 @@ def _compose(
         retention_frames=buffers.retention,
         queue_frames=buffers.queue,
         reorder_frames=buffers.reorder,
+        last_frames=buffers.last,
     )
     (folder / FILE_LIST).write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
     (folder / LINT_FILE).write_text(render_waivers(sources), encoding="utf-8")

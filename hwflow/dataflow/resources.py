@@ -68,6 +68,7 @@ def controller_resources(
     frame_beat_bytes: int,
     retention_frames: Sequence[int],
     reorder_frames: int,
+    last_frames: int,
 ) -> Resources:
     """Return what the cascade around ``stages`` takes: controller, registers, retained frames.
 
@@ -76,6 +77,12 @@ def controller_resources(
     sides = tuple(StageSide(s.in_bytes, s.score_bits, s.score_lanes) for s in stages)
     return price(
         Controller(
-            sides, classes, frame_bytes, frame_beat_bytes, tuple(retention_frames), reorder_frames
+            sides,
+            classes,
+            frame_bytes,
+            frame_beat_bytes,
+            tuple(retention_frames),
+            reorder_frames,
+            last_frames,
         )
     )

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from hwflow.cascade.retention import MINIMUM_FRAMES, depth, queue_frames, reorder_depth
+from hwflow.cascade.retention import (
+    LAST_FRAMES,
+    MINIMUM_FRAMES,
+    depth,
+    last_frames,
+    queue_frames,
+    reorder_depth,
+)
 from hwflow.config.accelerator import StageHardware
 from hwflow.config.bundle import Bundle
 from hwflow.config.design import Design
@@ -29,11 +36,15 @@ SOC = Resources(lut=4000.0, lutram=500.0, ff=6000.0, bram36=4.0)
 
 @dataclass(frozen=True)
 class Buffers:
-    """Frames that the controller keeps: ``retention`` and ``queue`` by decision."""
+    """Frames that the controller keeps: ``retention`` and ``queue`` by decision.
+
+    ``last``: those inside the last stage, of which it keeps the tickets.
+    """
 
     retention: tuple[int, ...]
     queue: tuple[int, ...]
     reorder: int
+    last: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +62,7 @@ class Surroundings:
         decisions = len(self.models) - 1
         retention = (MINIMUM_FRAMES if frames == "auto" else frames,) * decisions
         reorder = 0 if places == "auto" or not decisions else places
-        return self._with(self._stages(), Buffers(retention, retention, reorder))
+        return self._with(self._stages(), Buffers(retention, retention, reorder, LAST_FRAMES))
 
     def now(self) -> Resources:
         """Return it for the models as they are folded now."""
@@ -66,6 +77,7 @@ class Surroundings:
             frame_beat_bytes=self.design.frame_beat_bytes,
             retention_frames=buffers.retention,
             reorder_frames=buffers.reorder,
+            last_frames=buffers.last,
         )
 
     def _stages(self) -> tuple[StageHardware, ...]:
@@ -111,7 +123,11 @@ def buffers_of(design: Design, stages: Sequence[StageHardware], traffic: Traffic
             ii_cycles=[stage.ii_bound_cycles for stage in stages],
             queue_frames=queue,
         )
-    return Buffers(retention, queue, reorder)
+    slowest = stages[-1]
+    last = last_frames(
+        latency_cycles=slowest.latency_estimate_cycles, ii_cycles=slowest.ii_bound_cycles
+    )
+    return Buffers(retention, queue, reorder, last)
 
 
 def _retention(

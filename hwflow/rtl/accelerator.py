@@ -44,7 +44,8 @@ class AcceleratorParameters:
     frames are shed), ``retention_in_block`` (in block RAM) and ``threshold_int`` (reset values of
     the registers) have one entry per decision, so one fewer than ``stages``. ``reorder_frames``:
     results that may wait for earlier ones, a power of two, or 0 for no order but that of
-    completion. ``build_id`` is what the driver compares with the bundle, 32 bits.
+    completion. ``last_frames``: complete frames that may be inside the last stage, whose tickets
+    are kept. ``build_id`` is what the driver compares with the bundle, 32 bits.
 
     Raises:
         ConfigError: on values that the hardware cannot have.
@@ -59,6 +60,7 @@ class AcceleratorParameters:
     retention_in_block: tuple[bool, ...]
     threshold_int: tuple[int, ...]
     reorder_frames: int = 0
+    last_frames: int = 32
     build_id: int = 0
 
     def __post_init__(self) -> None:
@@ -100,6 +102,8 @@ class AcceleratorParameters:
                 check(low <= value <= high, name, f"each in {low}..{high}", value)
         for queue, frames in zip(self.queue_frames, self.retention_frames, strict=True):
             check(queue <= frames, "queue_frames", f"at most retention_frames, {frames}", queue)
+        last = self.last_frames
+        check(2 <= last <= MAX_SLOTS, "last_frames", f"2 to {MAX_SLOTS}", last)
         places = self.reorder_frames
         check(
             places == 0 or (2 <= places <= MAX_SLOTS and places & (places - 1) == 0),

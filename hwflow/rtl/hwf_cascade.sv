@@ -6,7 +6,9 @@
 // answers each with a verdict (label, unsigned margin), in order. The frame exits at the first stage
 // whose margin reaches its threshold, else at the last one. `RetainFrames` slice k: frames kept
 // beside stage k for its decision; formula in hwf_retain. `QueueFrames` slice k: how many of them
-// may wait for stage k + 1 before frames are shed. `RetainInBlock` bit k: in block RAM.
+// may wait for stage k + 1 before frames are shed; the one being decided holds a slot too, so only
+// less than `RetainFrames` ever sheds. `RetainInBlock` bit k: in block RAM. The last slice of
+// `RetainFrames`: complete frames inside the last stage, of which the tickets are kept.
 // Thresholds, force, order and shed are sampled when a frame's first beat is accepted and travel
 // with it. order: its result leaves in order of acceptance among such frames, others at completion;
 // `ReorderFrames` of them may be inside, beyond that the input stalls (0: order is ignored).
@@ -27,7 +29,7 @@ module hwf_cascade #(
     parameter int unsigned BeatBits = 64,
     parameter int unsigned MarginBits = 16,
     parameter logic [16*Stages-1:0] RetainFrames = {Stages{16'd4}},
-    parameter logic [16*Stages-1:0] QueueFrames = RetainFrames,
+    parameter logic [16*Stages-1:0] QueueFrames = {Stages{16'd2}},
     parameter logic [Stages-1:0] RetainInBlock = '0,
     parameter int unsigned ReorderFrames = 0,
     localparam int unsigned LabelBits = 12,
@@ -92,7 +94,6 @@ module hwf_cascade #(
   localparam int unsigned CHOICE_BITS = 7 + PLACE_BITS;
   localparam int unsigned SETTINGS_BITS = CHOICE_BITS + (Stages - 1) * THRESHOLD_BITS;
   localparam int unsigned USER_BITS = BASE_BITS + (Stages - 1) * THRESHOLD_BITS;
-  localparam int unsigned LAST_TICKETS = 32;  // one LUTRAM deep: frames inside the last stage
 
   // ---- Settings in the form that travels with a frame -------------------------------------------
   logic [SETTINGS_BITS-1:0] settings;
@@ -157,8 +158,8 @@ module hwf_cascade #(
     localparam bit LAST = k == Stages - 1;
     localparam int unsigned IN_BITS = USER_BITS - k * THRESHOLD_BITS;
     localparam int unsigned ON_BITS = LAST ? BASE_BITS : IN_BITS - THRESHOLD_BITS;
-    localparam int unsigned FRAMES = LAST ? LAST_TICKETS : 32'(RetainFrames[16*k+:16]);
-    localparam int unsigned QUEUE = LAST ? LAST_TICKETS : 32'(QueueFrames[16*k+:16]);
+    localparam int unsigned FRAMES = 32'(RetainFrames[16*k+:16]);
+    localparam int unsigned QUEUE = 32'(QueueFrames[16*k+:16]);
 
     hwf_level #(
         .Stage(k),

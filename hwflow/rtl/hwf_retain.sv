@@ -70,7 +70,8 @@ module hwf_retain #(
   localparam int unsigned FRESH_BITS = $clog2(Frames + 1);
   localparam int unsigned BEAT_COUNT_BITS = Beats > 1 ? $clog2(Beats) : 1;
   localparam int unsigned WORDS = Beats << SlotBits;
-  localparam int unsigned A_BITS = BEAT_COUNT_BITS + SlotBits;
+  // A frame of one beat is addressed by its slot alone.
+  localparam int unsigned A_BITS = Beats > 1 ? BEAT_COUNT_BITS + SlotBits : SlotBits;
 
   // ---- Free slots: those never used since reset, then those given back --------------------------
   logic [FRESH_BITS-1:0] fresh_q;
@@ -190,8 +191,8 @@ module hwf_retain #(
 
   // ---- Frame memory: one write port, one clocked read port --------------------------------------
   logic [A_BITS-1:0] write_address, read_address;
-  assign write_address = {write_beat_q, slot};
-  assign read_address = {read_beat_q, read_slot};
+  assign write_address = A_BITS'({write_beat_q, slot});
+  assign read_address = A_BITS'({read_beat_q, read_slot});
   if (InBlock) begin : gen_block
     (* ram_style = "block" *) logic [BeatBits-1:0] frame_mem[WORDS];
     always_ff @(posedge ap_clk) if (write) frame_mem[write_address] <= s_axis_tdata;

@@ -10,10 +10,12 @@ import pytest
 from hwflow.cascade.performance import Sizes, StageTiming, Traffic, expected_timeline
 from hwflow.cascade.retention import (
     CONTROLLER_CYCLES,
+    LAST_FRAMES,
     MINIMUM_FRAMES,
     backlog_decay,
     depth,
     frames_inside,
+    last_frames,
     queue_frames,
     reorder_depth,
 )
@@ -224,3 +226,16 @@ def test_reorder_depth_adds_up():
     many = {"latency_cycles": [100, 200], "ii_cycles": [10, 50], "queue_frames": [300]}
     assert reorder_depth(**many) == 256
     assert reorder_depth(**many, most=32) == 32
+
+
+@pytest.mark.parametrize(
+    ("latency", "ii", "frames"), [(100, 100, LAST_FRAMES), (509, 9, 64), (301, 1, 512)]
+)
+def test_tickets_of_the_last_stage_cover_what_is_inside(latency, ii, frames):
+    assert last_frames(latency_cycles=latency, ii_cycles=ii) == frames
+    (timing,) = (StageTiming(ii, latency, 1, 4),)
+    timeline = expected_timeline(
+        (timing,), Sizes(4, 4, last_frames=frames), Traffic(np.zeros(2000, dtype=np.int64))
+    )
+    pace = (timeline.accepted[-1] - timeline.accepted[999]) / 1000
+    assert pace == pytest.approx(ii, rel=0.01)

@@ -79,6 +79,6 @@ def test_rendered_text_is_the_design():
     top = texts["hwf_accelerator.sv"]
     assert ".FrameBeats(32'd32)" in top
     assert ".MarginBits(32'd20)" in top
-    assert ".RetainFrames({16'd2, 16'd4})" in top
+    assert ".RetainFrames({16'd32, 16'd4})" in top
     assert "output      logic [39:0] tap1_data_o" in top
     assert render(GOOD) == texts
