@@ -200,7 +200,10 @@ def solver(bench: Bench) -> Result:
     """
     accelerators = {name: bench.build(name) for name in II_DESIGNS}
     part = "xc7z020"
-    with finn.session(bench.root / "finn"):
+    with (
+        tempfile.TemporaryDirectory(prefix="hwflow-solver-") as folder,
+        finn.session(Path(folder) / "finn"),
+    ):
         little = against_all(LITTLE_NETWORKS, part=part)
         rows = [
             row
