@@ -59,7 +59,7 @@ LITTLE_NETWORKS = 24
 TARGETS = (5_000, 20_000, 50_000, 200_000)
 # README: two to five minutes after the download.
 DEMO_SECONDS = 300
-SPEED_FRAMES, COCOTB_FRAMES = 64, 4
+SPEED_FRAMES = 64
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,10 @@ def solver(bench: Bench) -> Result:
     """
     accelerators = {name: bench.build(name) for name in II_DESIGNS}
     part = "xc7z020"
-    with finn.session(bench.root / "finn"):
+    with (
+        tempfile.TemporaryDirectory(prefix="hwflow-solver-") as folder,
+        finn.session(Path(folder) / "finn"),
+    ):
         little = against_all(LITTLE_NETWORKS, part=part)
         rows = [
             row
@@ -285,18 +288,22 @@ def fifos(bench: Bench) -> Result:
 
 def harness(bench: Bench) -> Result:
     """Speed of the compiled harness against cocotb, and against a bare Verilator loop."""
-    eight_bit = bench.root / "digits_w8a8"
-    model = bench.builds.parent / "models" / "digits_cascade" / "bundle" / "stage1.onnx"
-    options = ("--board", "pynq-z2", "--target-ii", "4704", "--out", eight_bit)
-    run_hwflow("build", model, *options, log=bench.log(eight_bit.name))
+    # TFC takes 64 clocks a frame: of few frames cocotb's start would be most.
     contests = (
-        ("W8A8", "the digits cascade's second network", eight_bit / "accelerator", 5),
-        ("W1A1", "tfc_w1a1", bench.build("tfc_w1a1"), 20),
+        ("W8A8", "the digits cascade's second network", _digits(bench, 1, 4704), 4, 5),
+        ("W1A1", "tfc_w1a1", bench.build("tfc_w1a1"), 64, 20),
+        (
+            "W1A1 after 8 bits",
+            "the digits cascade's first network",
+            _digits(bench, 0, 1152),
+            8,
+            None,
+        ),
     )
     figures: list[Figure] = []
     details = {}
-    for kind, name, folder, times in contests:
-        found = harness_speed.measure(folder, frames=SPEED_FRAMES, cocotb_frames=COCOTB_FRAMES)
+    for kind, name, folder, cocotb_frames, times in contests:
+        found = harness_speed.measure(folder, frames=SPEED_FRAMES, cocotb_frames=cocotb_frames)
         speeds = {
             "harness": found.harness.cycles_per_s,
             "bare": found.bare.cycles_per_s,
@@ -311,7 +318,7 @@ def harness(bench: Bench) -> Result:
                 round(found.over_cocotb, 1),
                 "times",
                 provenance="measured",
-                goal=("≥", times),
+                goal=None if times is None else ("≥", times),
                 note=note,
             ),
             figure(
@@ -324,6 +331,15 @@ def harness(bench: Bench) -> Result:
             ),
         ]
     return Result(tuple(figures), details)
+
+
+def _digits(bench: Bench, stage: int, target_ii: int) -> Path:
+    """Return the built accelerator of one network of the digits cascade alone."""
+    folder = bench.root / f"digits_stage{stage}"
+    model = bench.builds.parent / "models" / "digits_cascade" / "bundle" / f"stage{stage}.onnx"
+    options = ("--board", "pynq-z2", "--target-ii", str(target_ii), "--out", folder)
+    run_hwflow("build", model, *options, log=bench.log(folder.name))
+    return folder / "accelerator"
 
 
 def estimates(bench: Bench) -> Result:
