@@ -88,6 +88,8 @@ class Design(StrictModel):
     ``escalation_rate``: of the frames that reach a decision, the part that goes on; folding and
     retention buffers are planned for it. ``auto``: the upper end of the 95 % interval of what the
     bundle's calibration saw, or 0.25 where it has none.
+    ``burst_frames``: mean length of a run of frames that escalate one after the other, for which
+    retention buffers are planned; 1 means that they come at random.
     ``model``: the network, unless a bundle is given beside the design; ``golden`` belongs to it.
 
     What is folded for, at most one of: ``target_ii`` in cycles per frame of the whole design,
@@ -107,6 +109,7 @@ class Design(StrictModel):
     frame_beat_bytes: Literal[1, 2, 4, 8, 16, 32, 64] = 8
     stages: tuple[TargetCycles, ...] = Field(default=(TargetCycles(),), min_length=1)
     escalation_rate: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
+    burst_frames: Annotated[float, Field(ge=1, le=1e6)] = 1.0
     retention_frames: Annotated[int, Field(ge=2, le=2**15)] | Literal["auto"] = "auto"
     reorder_frames: Literal[0, 2, 4, 8, 16, 32, 64, 128, 256, "auto"] = "auto"
     model: Annotated[OnnxModel | ExampleModel, Field(discriminator="kind")] | None = None

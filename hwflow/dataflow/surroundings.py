@@ -141,6 +141,7 @@ def _retention(
             ii_cycles=stage.ii_bound_cycles,
             next_ii_cycles=following.ii_bound_cycles,
             escalation_rate=rate,
+            burst_frames=design.burst_frames,
         )
         for (stage, following), rate in zip(pairwise(stages), traffic.rates, strict=True)
     )

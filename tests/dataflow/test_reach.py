@@ -57,6 +57,22 @@ def test_retention_buffers_are_for_the_same_rate(bundle):
     assert slots[0] < slots[1] < slots[2]
 
 
+def test_retention_buffers_are_for_the_runs_that_the_design_names(bundle):
+    stages = tuple(
+        SimpleNamespace(latency_estimate_cycles=3000, ii_bound_cycles=cycles)
+        for cycles in (1000, 2000)
+    )
+    planned = traffic(bundle, BUNDLE, escalation_rate=0.2)
+    at_random, in_runs = (
+        Design(schema_version=1, name="d", board="pynq-z2", burst_frames=frames)
+        for frames in (1.0, 10.0)
+    )
+    assert (
+        buffers_of(at_random, stages, planned).retention
+        < buffers_of(in_runs, stages, planned).retention
+    )
+
+
 def test_without_a_calibration_the_default_is_planned_for(bundle):
     bare = bundle.model_copy(
         update={"policy": bundle.policy.model_copy(update={"calibration": None})}

@@ -86,7 +86,7 @@ def test_alarm(tmp_path, bits):
     launch("hwf_alarm", tmp_path, parameters={"CountBits": bits})
 
 
-@pytest.mark.parametrize("beats", [1, 2, 5])
+@pytest.mark.parametrize("beats", [1, 2, 4, 5])
 def test_frame_guard(tmp_path, beats):
     values = {"Beats": beats, "BeatBits": 16, "SettingsBits": 11, "IdBits": 4}
     launch("hwf_frame_guard", tmp_path, parameters=values)
