@@ -258,7 +258,9 @@ def _tested(mutant: Mutant, changed: str, repository: Path) -> Outcome:
     if done.returncode == 0:
         return _outcome(mutant, "", _TESTED)
     failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
-    return _outcome(mutant, failed[0] if failed else "tests of the blocks", done.stdout[-400:])
+    # The summary alone: what is before it names folders of this machine.
+    last = done.stdout.strip().splitlines()[-1:]
+    return _outcome(mutant, failed[0] if failed else "tests of the blocks", "".join(last))
 
 
 def _tests_of(mutant: Mutant) -> list[str]:
