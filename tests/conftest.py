@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from controller_coverage import pytest_terminal_summary, situations
+
+# Fixtures and hooks of a file of their own: a second conftest.py would hide this one.
+__all__ = ["pytest_terminal_summary", "situations"]
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "models" / "digits_cascade" / "recipe.yaml"
