@@ -290,6 +290,9 @@ def write_stage(
         stages=(stage.hardware,),
         threshold_int=(),
         retention_frames=(),
+        queue_frames=(),
+        reorder_frames=0,
+        last_frames=32,
     )
     (folder / DESIGN_FILE).write_text(accelerator.model_dump_json(indent=2))
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from hwflow.config.fifos import Fifo, Fifos, StageFifos
 from hwflow.config.folding import Folding, LayerFolding, StageFolding
 from hwflow.dataflow.accelerator import _build_id, build
 from hwflow.dataflow.lint import LINT_FILE
+from hwflow.dataflow.surroundings import Buffers
 from hwflow.errors import ConfigError
 from hwflow.simulate.accelerator import to_beats, unpack_scores
 from hwflow.simulate.compile import Ports, Stream, compile_model
@@ -82,8 +84,10 @@ def test_the_id_names_what_decides_the_hardware():
         stages=(StageFifos(name="stage0", fifos=(Fifo(name="a", depth_words=5),)),),
     )
 
-    def number(depths=None, retention=(3,), **changed):
-        return _build_id(b"bundle", design.model_copy(update=changed), folding, retention, depths)
+    buffers = Buffers(retention=(3,), queue=(2,), reorder=4, last=32)
+
+    def number(depths=None, buffers=buffers, **changed):
+        return _build_id(b"bundle", design.model_copy(update=changed), folding, buffers, depths)
 
     assert number() == number(stages=tiny_design(500, 900).stages) == number(folding="/a/b.json")
     given = number(fifos, fifos="/a/mine.json")  # where it lies does not count
@@ -93,7 +97,9 @@ def test_the_id_names_what_decides_the_hardware():
         given,
         number(deeper, fifos="/a/mine.json"),
         number(fifos="formula"),
-        number(retention=(4,)),
+        number(buffers=replace(buffers, retention=(4,))),
+        number(buffers=replace(buffers, queue=(1,))),
+        number(buffers=replace(buffers, reorder=8)),
         number(clk_period_ns=5.0),
     ]
     assert len(set(others)) == len(others)

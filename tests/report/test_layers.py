@@ -41,7 +41,7 @@ def folder(tmp_path):
     design = Accelerator(
         schema_version=1, name="x", top="t", part="xc7z020", clk_period_ns=10.0, sources=(),
         bundle="b", registers="r", frame_bytes=1, frame_beat_bytes=1, classes=2, stages=(stage,),
-        threshold_int=(), retention_frames=(),
+        threshold_int=(), retention_frames=(), queue_frames=(), reorder_frames=0, last_frames=32,
     )  # fmt: skip
     (tmp_path / "acc").mkdir()
     (tmp_path / "acc" / "design.json").write_text(design.model_dump_json())
