@@ -118,7 +118,29 @@ class _Epoch:
                 lost = int(np.setdiff1d(np.arange(len(self.rows)), place)[0])
                 raise self.error("results", lost, "one result", "none")
             self._check_counters(counters)
+        else:
+            self._check_overtaken(place, expected)
         return Epoch(len(self.rows), expected, counters, len(place), self.drained, wishes, decided)
+
+    def _check_overtaken(self, place: IntArray, expected: Results) -> None:
+        """Of what a reset discards, nothing may be older than a result of its own kind.
+
+        Ordered frames leave by rising number, and so do others that exit at one stage.
+        """
+        order = self.settings.order
+        kinds = [order, *(~order & (expected.exit_stage == k) for k in range(self.rig.stages))]
+        there = np.isin(np.arange(len(self.rows)), place)
+        for kind in kinds:
+            own = np.flatnonzero(kind)
+            came = np.flatnonzero(there[own])
+            lost = np.flatnonzero(~there[own[: came[-1]]]) if came.size else came
+            if lost.size:
+                raise self.error(
+                    "results before a reset",
+                    int(own[lost[0]]),
+                    "one result",
+                    f"none, but one of frame {own[came[-1]]}",
+                )
 
     def error(
         self, link: str, frame: int, expected: str, got: str, *, mismatches: int = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import cocotb
 from bench import Bench, parameters
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
@@ -152,6 +154,25 @@ async def latency(dut, ordered):
     await reorder.bench.until(lambda: bool(reorder.sink.beats), limit=20, what="the word")
     took = reorder.sink.beats[0][0] - accepted[0]
     assert took == (2 if ordered else 1), f"{took} clocks"
+    reorder.check(int(ordered), int(not ordered))
+    await reorder.bench.finish()
+
+
+@cocotb.test()
+@cocotb.parametrize(ordered=(False, True))
+async def valid_does_not_wait_for_ready(dut, ordered):
+    """A sink may wait for a word before it is ready (AXI4-Stream, 2.2.1)."""
+    reorder = Reorder(dut, name=f"reorder-shy-{ordered}")
+    reorder.sink.pause = repeat(True)
+    await reorder.start()
+    await ClockCycles(dut.ap_clk, 2)
+    place = await reorder.take() if ordered else None
+    reorder.put(0, place)
+    await reorder.bench.until(
+        lambda: bool(int(dut.m_axis_tvalid.value)), limit=20, what="the word, to a shy sink"
+    )
+    reorder.sink.pause = repeat(False)
+    await reorder.bench.until(lambda: bool(reorder.sink.beats), limit=20, what="the word")
     reorder.check(int(ordered), int(not ordered))
     await reorder.bench.finish()
 

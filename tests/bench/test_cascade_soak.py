@@ -27,6 +27,7 @@ def test_every_result_is_the_models(name):
     counts = soak_rig(rig, 4000)
     assert counts["frames"] >= 4000
     assert counts["results"] + counts["discarded by a reset"] == counts["frames"]
+    assert counts["results equal"] == counts["results"]
     reached = ["short", "long", "forced", "ordered", "interrupts", "hard resets", "soft resets"]
     reached += ["writes refused", "reads refused", "soft resets within a frame"]
     reached += ["shed"] if rig.stages > 1 else []
@@ -123,6 +124,21 @@ def test_a_lost_result_is_named(recorded):
     with pytest.raises(VerificationError, match="expected one result, got none") as caught:
         check(TWO, run, what="changed")
     assert caught.value.sample == first + lost
+
+
+def test_a_result_lost_before_a_reset_is_named(recorded):
+    """Of an epoch that a reset ends: a result in its middle, where later ones of its kind came."""
+    results, epochs = recorded[Array.RESULTS], recorded[Array.EPOCHS]
+    cut = next(
+        number
+        for number in np.flatnonzero(epochs[:, 2] == 0)
+        if np.count_nonzero(results[:, 1] == number) > 100
+    )
+    first = np.flatnonzero(results[:, 1] == cut)[10]
+    run = changed(recorded, Array.RESULTS, lambda rows: np.delete(rows, first, axis=0))
+    with pytest.raises(VerificationError, match="expected one result, got none") as caught:
+        check(TWO, run, what="changed")
+    assert caught.value.link.endswith("results before a reset")
 
 
 def test_the_same_seed_gives_the_same_run(recorded):

@@ -143,7 +143,10 @@ def test_frames_that_cannot_have_been_shed_are_refused(
 
 def test_order_of_delivery():
     exits, order = np.array([0, 1, 0, 0]), np.array([True, True, False, False])
-    deliver = lambda *frames: delivery(np.array(frames), exit_stage=exits, order=order)  # noqa: E731
+
+    def deliver(*frames):
+        return delivery(np.array(frames), exit_stage=exits, order=order)
+
     assert deliver(0, 1, 2, 3) is None
     assert deliver(2, 0, 3, 1) is None
     assert deliver(1, 0, 2, 3) == "ordered frames: 0 leaves after 1"
