@@ -35,7 +35,7 @@ def generator(
 
 def cascade(output: Output, *, out: Path, record: Path | None, only: tuple[str, ...]) -> None:
     """Measure the cascade controller."""
-    from hwflow.bench import cascade as bench
+    from hwflow.bench.cascade import sections as bench
     from hwflow.bench.record import RECORD_FILE
 
     file = record or out / RECORD_FILE

@@ -87,6 +87,18 @@ module hwf_cascade #(
   if (MarginBits < 1 || MarginBits > 32) begin : gen_check_margin
     $fatal(1, "hwf_cascade: MarginBits must be 1 to 32");
   end
+  if (FrameBeats < 1 || BeatBits < 1) begin : gen_check_frame
+    $fatal(1, "hwf_cascade: a frame has at least one beat of at least one bit");
+  end
+
+  // Ids of 16 bits must tell apart all frames inside; a few are in neither store, at each level.
+  function automatic int unsigned frames_inside();
+    frames_inside = ReorderFrames + 8 * Stages;
+    for (int k = 0; k < Stages; k++) frames_inside += 32'(RetainFrames[16*k+:16]);
+  endfunction
+  if (frames_inside() > 65536) begin : gen_check_ids
+    $fatal(1, "hwf_cascade: more frames inside than the 65,536 sample ids");
+  end
 
   localparam int unsigned PLACE_BITS = ReorderFrames > 1 ? $clog2(ReorderFrames) : 1;
   localparam int unsigned BASE_BITS = 25 + PLACE_BITS;  // as hwf_decide says

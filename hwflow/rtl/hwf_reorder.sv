@@ -3,7 +3,8 @@
 //
 // A frame that wants order takes `place_o` when it is accepted; its result brings the place along
 // and leaves when every earlier place has left. Other results pass by, as soon as nothing ordered
-// is due. `place_valid_o` low: all `Frames` places are taken, the next ordered frame must wait.
+// is due. `place_valid_o` low: all `Frames` places are taken, the next ordered frame must wait, and
+// `place_take_i` must stay low.
 // An ordered result is taken at once, always: it has its place. So only the sink can hold it back.
 // s_axis_tuser = {place, ordered}.
 // Latency: one clock for results that pass by, two for an ordered one that is due.

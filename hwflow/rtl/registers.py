@@ -280,7 +280,7 @@ def c_header(registers: RegisterMap) -> str:
     for register in registers.registers:
         name = f"HWF_{register.name.upper()}"
         lines.append(f"#define {name}_OFFSET 0x{register.offset:03x}u")
-        for field in register.fields if len(register.fields) > 1 else ():
+        for field in _parts(register):
             mask = ((1 << field.bits) - 1) << field.low
             lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{mask:08x}u")
             lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low}u")
@@ -297,11 +297,17 @@ def python_constants(registers: RegisterMap) -> str:
     for register in registers.registers:
         name = register.name.upper()
         lines.append(f"{name}_OFFSET = 0x{register.offset:03X}")
-        for field in register.fields if len(register.fields) > 1 else ():
+        for field in _parts(register):
             mask = ((1 << field.bits) - 1) << field.low
             lines.append(f"{name}_{field.name.upper()}_MASK = 0x{mask:08X}")
             lines.append(f"{name}_{field.name.upper()}_SHIFT = {field.low}")
     return "\n".join(lines) + "\n"
+
+
+def _parts(register: Register) -> tuple[Field, ...]:
+    """Return the fields of which a driver must know the place: not that of a whole word."""
+    whole = len(register.fields) == 1 and register.fields[0].bits == 8 * WORD_BYTES
+    return () if whole else register.fields
 
 
 def html_table(registers: RegisterMap) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from launch import SIM
 
-from hwflow import bench
-from hwflow.bench.cascade_rig import DUMMY
+from hwflow.bench import cascade as bench
+from hwflow.bench.cascade.rig import DUMMY
 from hwflow.cascade.retention import depth
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, render
 from hwflow.rtl.files import CASCADE_SOURCES

@@ -12,8 +12,8 @@ from pathlib import Path
 import yaml
 from launch import SIM
 
-from hwflow import bench
-from hwflow.bench.cascade_rig import DUMMY, DUMMY_SCORE_BITS
+from hwflow.bench import cascade as bench
+from hwflow.bench.cascade.rig import DUMMY, DUMMY_SCORE_BITS
 from hwflow.cascade.result import (
     FLAG_FORCED,
     FLAG_LONG,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwflow.bench.cascade_rig import Array, Dummy, GivenTraffic, Rig, compile_rig, run_rig
+from hwflow.bench.cascade.rig import Array, Dummy, GivenTraffic, Rig, compile_rig, run_rig
 from hwflow.cascade.performance import Sizes, Timeline, Traffic, expected_timeline
 from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED, ID_MODULO, unpack
 

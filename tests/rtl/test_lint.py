@@ -85,12 +85,12 @@ def write_design(parameters: AcceleratorParameters, folder: Path) -> list[Path]:
     return [*CASCADE_SOURCES, *(folder / name for name in texts)]
 
 
-def lint(top: str, sources: list[Path]) -> str:
+def lint(top: str, sources: list[Path], *flags: str) -> str:
     """Return Verilator's complaints about ``top``."""
     verilator = find_verilator()
     command = [str(verilator.executable), "--lint-only", "-Wall", "--timing", "--top-module", top]
     done = subprocess.run(
-        [*command, *map(str, sources)], env=verilator.env, capture_output=True, text=True
+        [*command, *flags, *map(str, sources)], env=verilator.env, capture_output=True, text=True
     )
     return done.stderr if done.returncode else ""
 
@@ -111,6 +111,33 @@ def test_the_file_list_is_complete():
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
 def test_block(path):
     assert lint(path.stem, OWN) == ""
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(
+    ("top", "parameters"),
+    [
+        ("hwf_cascade", {"Stages": "17"}),
+        ("hwf_cascade", {"MarginBits": "0"}),
+        ("hwf_cascade", {"MarginBits": "33"}),
+        ("hwf_cascade", {"FrameBeats": "0"}),
+        ("hwf_cascade", {"BeatBits": "0"}),
+        ("hwf_cascade", {"RetainFrames": "32'h80008000"}),
+        ("hwf_cascade", {"RetainFrames": "32'h00040001"}),
+        ("hwf_cascade", {"QueueFrames": "32'h00020000"}),
+        ("hwf_cascade", {"QueueFrames": "32'h00020005"}),
+        ("hwf_cascade", {"ReorderFrames": "6"}),
+        ("hwf_gearbox", {"FrameBytes": "16", "OutBytes": "3"}),
+        ("hwf_gearbox", {"InBytes": "3"}),
+        ("hwf_top2", {"Classes": "1"}),
+        ("hwf_fifo", {"Depth": "0"}),
+        ("hwf_merge", {"Inputs": "0"}),
+        ("hwf_soft_reset", {"Cycles": "0"}),
+    ],
+)
+def test_wrong_parameters_stop_elaboration(top, parameters):
+    flags = [f"-G{name}={value}" for name, value in parameters.items()]
+    assert "USERFATAL" in lint(top, OWN, *flags)
 
 
 @pytest.mark.sim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwflow.bench.cascade_rig import Dummy, Rig
+from hwflow.bench.cascade.rig import Dummy, Rig
 
 _SLOW = (Dummy(4, 2, 60, 25), Dummy(12, 3, 90, 70), Dummy(1, 10, 20, 40))
 _FAST = (Dummy(36, 10, 3, 1), Dummy(36, 10, 0, 1))  # a verdict every clock

@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 TOP = "hwf_soak"
-TOP_TEMPLATE, BENCH_TEMPLATE = "cascade_soak.sv.j2", "cascade_soak.cpp.j2"
+TOP_TEMPLATE, BENCH_TEMPLATE = "soak.sv.j2", "soak.cpp.j2"
 DUMMY = "dummy_stage.sv"
 DUMMY_SCORE_BITS = 16  # of dummy_stage.sv
 MOST_STAGES = 4  # of the bench
@@ -182,7 +182,7 @@ def _ports(rig: Rig) -> Ports:
 
 
 def _package_text(name: str) -> str:
-    return resources.files("hwflow.bench").joinpath(name).read_text("utf-8")
+    return resources.files("hwflow.bench.cascade").joinpath(name).read_text("utf-8")
 
 
 class Array(IntEnum):

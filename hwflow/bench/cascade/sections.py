@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from hwflow.bench import cascade_area, cascade_mutation, cascade_speed
-from hwflow.bench.cascade_check import Epoch, check
-from hwflow.bench.cascade_rig import (
+from hwflow.bench.cascade import area as controller_area
+from hwflow.bench.cascade import mutation as mutants_of_rtl
+from hwflow.bench.cascade import speed
+from hwflow.bench.cascade.check import Epoch, check
+from hwflow.bench.cascade.rig import (
     COVERAGE_BINS,
     Array,
     RandomTraffic,
@@ -22,8 +24,8 @@ from hwflow.bench.cascade_rig import (
     compile_rig,
     run_rig,
 )
-from hwflow.bench.cascade_rigs import SOAK_RIGS
-from hwflow.bench.cascade_speed import Latency, Pace
+from hwflow.bench.cascade.rigs import SOAK_RIGS
+from hwflow.bench.cascade.speed import Latency, Pace
 from hwflow.bench.figures import Figure, figure
 from hwflow.bench.record import Record, read_record, section, write_record
 from hwflow.cascade.result import FLAG_FORCED, FLAG_LONG, FLAG_ORDERED, FLAG_SHED, FLAG_SHORT
@@ -230,13 +232,16 @@ def throughput(bench: Bench, progress: Progress) -> Result:
     """Sustained pace against the slowest stage's, and against the performance model."""
     del bench
     progress("throughput", 0, 1)
-    found = cascade_speed.throughput()
+    found = speed.throughput()
     regular = [pace for pace in found if pace.pattern.startswith(("every", "none"))]
-    within = [p for p in found if p not in regular and p.load <= max(cascade_speed.LOADS)]
-    beyond = [p for p in found if p not in regular and p not in within]
+    ordered = [pace for pace in found if pace.pattern.endswith("in order")]
+    rest = [pace for pace in found if pace not in regular and pace not in ordered]
+    within = [pace for pace in rest if pace.load <= max(speed.LOADS)]
+    beyond = [pace for pace in rest if pace not in within]
     figures = [
         _least_pace("throughput, regular patterns", regular),
         _least_pace("throughput, random and bursts at ρ ≤ 0.9", within),
+        _least_pace("throughput in order, random and bursts at ρ ≤ 0.9", ordered),
     ]
     worst = max(beyond, key=lambda pace: abs(pace.rate / pace.model - 1))
     figures.append(
@@ -247,7 +252,7 @@ def throughput(bench: Bench, progress: Progress) -> Result:
             provenance="simulated",
             goal=("≤", 0.01),
             note=f"{len(beyond)} runs of {worst.frames:,} frames at ρ "
-            f"{', '.join(str(load) for load in cascade_speed.OVERLOADS)}; worst {_told(worst)}",
+            f"{', '.join(str(load) for load in speed.OVERLOADS)}; worst {_told(worst)}",
         )
     )
     return Result(tuple(figures), {"runs": [asdict(pace) for pace in found]})
@@ -273,7 +278,7 @@ def latency(bench: Bench, progress: Progress) -> Result:
     """Clocks from a frame's first beat to its result beyond those of its stage."""
     del bench
     progress("latency", 0, 1)
-    found = cascade_speed.latency()
+    found = speed.latency()
 
     def worst(traffic: str) -> Latency:
         return max((one for one in found if one.traffic == traffic), key=lambda one: one.most)
@@ -299,8 +304,8 @@ def latency(bench: Bench, progress: Progress) -> Result:
 def area(bench: Bench, progress: Progress) -> Result:
     """LUTs and longest path of the controller with registers, two stages, 32 x 32 x 3 frames."""
     progress("yosys", 0, 1)
-    parameters = cascade_area.PARAMETERS
-    found = cascade_area.measure(parameters, log_dir=bench.root)
+    parameters = controller_area.PARAMETERS
+    found = controller_area.measure(parameters, log_dir=bench.root)
     memories = "block RAM" if parameters.retention_in_block[0] else "LUTs"
     bits = " and ".join(str(stage.score_bits) for stage in parameters.stages)
     figures = (
@@ -335,20 +340,22 @@ def _path(cells: tuple[str, ...]) -> str:
 
 def mutation(bench: Bench, progress: Progress) -> Result:
     """Share of small changes of the RTL that a short soak or the tests of the blocks notice."""
-    mutants = cascade_mutation.drawn()
-    outcomes = cascade_mutation.kill(
+    mutants = mutants_of_rtl.drawn()
+    outcomes = mutants_of_rtl.kill(
         mutants, bench.root / "mutants", repository=bench.repository, progress=progress
     )
-    known = cascade_mutation.explanations()
+    known = mutants_of_rtl.explanations()
     valid = [one for one in outcomes if one.killed_by != "compiler"]
     killed = [one for one in valid if one.killed_by]
     left = [one for one in valid if not one.killed_by]
     equivalent = [one for one in left if known.get(one.key, {}).get("equivalent") == "yes"]
     by_soak = sum(one.killed_by.startswith("soak") for one in killed)
+    hung = sum(one.told.startswith("no end") for one in killed)
     files = len({one.file for one in valid})
     note = (
         f"{len(killed)} of {len(valid)} in {files} files, drawn with seed "
-        f"{cascade_mutation.SEED}, {by_soak} by the soak; {len(equivalent)} of the survivors "
+        f"{mutants_of_rtl.SEED}, {by_soak} by the soak, {hung} since they came to no end; "
+        f"{len(equivalent)} of the survivors "
         "change nothing that can be seen"
     )
     figures = (

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from hwflow.bench.cascade_mutants import draw, mutants_of
-from hwflow.bench.cascade_mutation import FILES, PER_FILE, drawn, explanations, texts
+from hwflow.bench.cascade.mutants import draw, mutants_of
+from hwflow.bench.cascade.mutation import FILES, PER_FILE, drawn, explanations, texts
 
 BODY = """module m (
     input wire logic [3:0] a, output logic y

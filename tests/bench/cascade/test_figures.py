@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwflow.bench import cascade, cascade_mutation, cascade_speed
-from hwflow.bench.cascade import Bench, Result
-from hwflow.bench.cascade_mutation import Outcome
-from hwflow.bench.cascade_rig import Dummy, Rig
-from hwflow.bench.cascade_speed import Latency, Pace, frames_of
+from hwflow.bench.cascade import mutation, sections, speed
+from hwflow.bench.cascade.mutation import Outcome
+from hwflow.bench.cascade.rig import Dummy, Rig
+from hwflow.bench.cascade.sections import Bench, Result
+from hwflow.bench.cascade.speed import Latency, Pace, frames_of
 from hwflow.bench.figures import figure
 from hwflow.bench.record import read_record
 from hwflow.cascade.decision import run_cascade
@@ -22,14 +22,14 @@ def silent(*_):
 
 def test_sections_are_recorded_one_by_one(tmp_path, monkeypatch):
     found = Result((figure("x", 1, "s", provenance="measured"),))
-    monkeypatch.setattr(cascade, "SECTIONS", {"a": lambda *_: found, "b": lambda *_: found})
+    monkeypatch.setattr(sections, "SECTIONS", {"a": lambda *_: found, "b": lambda *_: found})
     file = tmp_path / "record.json"
-    cascade.run(Bench(tmp_path), file, only=["b"])
-    record = read_record(file, cascade.BENCH)
+    sections.run(Bench(tmp_path), file, only=["b"])
+    record = read_record(file, sections.BENCH)
     assert list(record.sections) == ["b"]
     assert record.sections["b"].command == "hwflow bench cascade --only b"
     with pytest.raises(ConfigError, match="no section 'c'; there are a, b"):
-        cascade.run(Bench(tmp_path), file, only=["c"])
+        sections.run(Bench(tmp_path), file, only=["c"])
 
 
 def pace(pattern, load, rate, *, bound=0.01, model=0.01):
@@ -41,20 +41,22 @@ def test_the_worst_pace_counts(monkeypatch, tmp_path):
         pace("none", 0.0, 0.01),
         pace("every 3th", 1.0, 0.00989),
         pace("random", 0.9, 0.00995),
+        pace("random, in order", 0.9, 0.00992),
         # Beyond: far from the bound, near the model.
         pace("bursts", 1.3, 0.0080, model=0.00805),
     ]
-    monkeypatch.setattr(cascade_speed, "throughput", lambda: found)
-    regular, within, beyond = cascade.throughput(Bench(tmp_path), silent).figures
+    monkeypatch.setattr(speed, "throughput", lambda: found)
+    regular, within, ordered, beyond = sections.throughput(Bench(tmp_path), silent).figures
     assert (regular.value, regular.holds) == (0.989, False)
     assert (within.value, within.holds) == (0.995, True)
+    assert (ordered.value, ordered.holds) == (0.992, True)
     assert (beyond.value, beyond.holds) == (0.00621, True)
 
 
 def test_the_worst_latency_counts(monkeypatch, tmp_path):
     found = [Latency("a", "alone", 1, 8, 8), Latency("a", "stream", 9, 8, 17)]
-    monkeypatch.setattr(cascade_speed, "latency", lambda: found)
-    alone, stream = cascade.latency(Bench(tmp_path), silent).figures
+    monkeypatch.setattr(speed, "latency", lambda: found)
+    alone, stream = sections.latency(Bench(tmp_path), silent).figures
     assert (alone.value, alone.holds) == (8, True)
     assert (stream.value, stream.holds) == (17, False)
 
@@ -66,10 +68,10 @@ def test_survivors_count_unless_they_are_equivalent(monkeypatch, tmp_path):
     outcomes = [outcome(f"k{i}", "soak: two") for i in range(57)]
     outcomes += [outcome("c", "compiler"), outcome("e", ""), outcome("s", ""), outcome("t", "")]
     told = {"e": {"equivalent": "yes"}, "s": {"equivalent": "no"}}
-    monkeypatch.setattr(cascade_mutation, "drawn", list)
-    monkeypatch.setattr(cascade_mutation, "kill", lambda *_, **__: outcomes)
-    monkeypatch.setattr(cascade_mutation, "explanations", lambda: told)
-    count, every, differing, unexplained = cascade.mutation(Bench(tmp_path), silent).figures
+    monkeypatch.setattr(mutation, "drawn", list)
+    monkeypatch.setattr(mutation, "kill", lambda *_, **__: outcomes)
+    monkeypatch.setattr(mutation, "explanations", lambda: told)
+    count, every, differing, unexplained = sections.mutation(Bench(tmp_path), silent).figures
     assert (count.value, count.holds) == (60, True)
     assert every.value == 0.95
     assert (differing.value, differing.holds) == (0.9661, True)

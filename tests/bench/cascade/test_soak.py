@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwflow.bench.cascade import soak_rig
-from hwflow.bench.cascade_build import Variants
-from hwflow.bench.cascade_check import check
-from hwflow.bench.cascade_rig import Array, RandomTraffic, compile_rig, run_rig
-from hwflow.bench.cascade_rigs import SOAK_RIGS
+from hwflow.bench.cascade.build import Variants
+from hwflow.bench.cascade.check import check
+from hwflow.bench.cascade.rig import Array, RandomTraffic, compile_rig, run_rig
+from hwflow.bench.cascade.rigs import SOAK_RIGS
+from hwflow.bench.cascade.sections import soak_rig
 from hwflow.errors import VerificationError
 from hwflow.rtl.files import RTL_DIR
 

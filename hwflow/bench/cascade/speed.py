@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hwflow.bench.cascade_check import check
-from hwflow.bench.cascade_rig import (
+from hwflow.bench.cascade.check import check
+from hwflow.bench.cascade.rig import (
     Array,
     Bytes,
     Dummy,
@@ -20,7 +20,7 @@ from hwflow.bench.cascade_rig import (
     run_rig,
 )
 from hwflow.cascade.performance import Sizes, Traffic, expected_timeline
-from hwflow.cascade.retention import depth
+from hwflow.cascade.retention import depth, queue_frames, reorder_depth
 
 # Two stages: the second 3 and 10 times slower; the first at the stream's own pace.
 _DUMMIES = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 72))
@@ -32,6 +32,7 @@ BURST_FRAMES = 5.0
 # The first frames fill pipelines and retention, faster than they can go on.
 SKIP, REGULAR_FRAMES, RANDOM_FRAMES = 600, 3_601, 20_000
 SEED = 7
+CONTROL_ORDERED = 0x101  # enable, order
 EASY, HARD = 0x80, 90  # upper bytes of a score: of the losers, of who is first
 
 
@@ -97,6 +98,10 @@ def throughput() -> list[Pace]:
                 sized = _sized(rig, rate, burst)
                 hard = _hard_frames(rate, RANDOM_FRAMES, burst)
                 found.append(_pace(sized, pattern, load, hard.astype(np.int64)))
+                if load in LOADS and not name:
+                    ordered = _with_order(sized)
+                    told = f"{pattern}, in order"
+                    found.append(_pace(ordered, told, load, hard.astype(np.int64)))
     rig = Rig("three stages", _THREE, 4, (2, 2))
     for period in PERIODS:
         rate = 1 / period if period else 0.0
@@ -165,6 +170,21 @@ def _sized(rig: Rig, rate: float, burst: float = 1.0) -> Rig:
     return replace(rig, retention=retention)
 
 
+def _with_order(rig: Rig) -> Rig:
+    """Return ``rig`` with queues and a reorder store as `hwflow build` makes them."""
+    timing = [rig.timing(k) for k in range(rig.stages)]
+    queue = tuple(
+        queue_frames(frames, latency_cycles=one.latency_cycles, ii_cycles=one.ii_cycles)
+        for frames, one in zip(rig.retention, timing, strict=False)
+    )
+    reorder = reorder_depth(
+        latency_cycles=[one.latency_cycles for one in timing],
+        ii_cycles=[one.ii_cycles for one in timing],
+        queue_frames=queue,
+    )
+    return replace(rig, name=f"{rig.name}, store of {reorder}", queue=queue, reorder=reorder)
+
+
 def _hard_frames(rate: float, count: int, burst: float) -> IntArray:
     """Return (count,) whether frames are hard: by chance, or in runs of ``burst`` on average."""
     random = np.random.default_rng(SEED)
@@ -179,14 +199,17 @@ def _hard_frames(rate: float, count: int, burst: float) -> IntArray:
 
 
 def _pace(rig: Rig, pattern: str, load: float, exit_stage: IntArray) -> Pace:
-    run = run_rig(rig, compile_rig(rig), GivenTraffic(frames_of(rig, exit_stage)))
+    writes = [("control", CONTROL_ORDERED)] if rig.reorder else []
+    given = GivenTraffic(frames_of(rig, exit_stage), writes=writes)
+    run = run_rig(rig, compile_rig(rig), given)
     check(rig, run, what=f"{rig.name}, {pattern}")
     timing = [rig.timing(k) for k in range(rig.stages)]
     # Frames that fill the pipelines are delayed by nothing; a whole number of periods remains.
     counted = exit_stage[SKIP:-1]
     work = [np.count_nonzero(counted >= k) * one.ii_cycles for k, one in enumerate(timing)]
-    sizes = Sizes(rig.frame_bytes, rig.beat_bytes, rig.retention)
-    model = expected_timeline(timing, sizes, Traffic(exit_stage))
+    sizes = Sizes(rig.frame_bytes, rig.beat_bytes, rig.retention, rig.queue or None, rig.reorder)
+    order = np.full(len(exit_stage), rig.reorder > 0)
+    model = expected_timeline(timing, sizes, Traffic(exit_stage, order=order))
     return Pace(
         rig=rig.name,
         pattern=pattern,

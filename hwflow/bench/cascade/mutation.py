@@ -19,11 +19,12 @@ from pathlib import Path
 
 import jinja2
 
-from hwflow.bench.cascade_build import Variants
-from hwflow.bench.cascade_check import check
-from hwflow.bench.cascade_mutants import Mutant, draw
-from hwflow.bench.cascade_rig import RandomTraffic, Rig, run_rig, sources_of
-from hwflow.bench.cascade_rigs import SOAK_RIGS
+from hwflow import cascade
+from hwflow.bench.cascade.build import Variants
+from hwflow.bench.cascade.check import check
+from hwflow.bench.cascade.mutants import Mutant, draw
+from hwflow.bench.cascade.rig import RandomTraffic, Rig, run_rig, sources_of
+from hwflow.bench.cascade.rigs import SOAK_RIGS
 from hwflow.errors import ToolFailedError, VerificationError
 from hwflow.log import Progress, silent
 from hwflow.rtl.files import RTL_DIR
@@ -63,7 +64,7 @@ RUN_SECONDS = 120
 BLOCK_TESTS, CONTROLLER_TESTS = "tests/rtl/test_streams.py", "tests/rtl/test_cascade.py"
 WITHOUT_TESTS = frozenset({"cascade", "level", "decide", "soft_reset", "regs"})
 BLOCK_SECONDS = 1500
-SURVIVORS = "cascade_survivors.json"
+SURVIVORS = "survivors.json"
 _COMMENT = re.compile(r"[ \t]*//[^\n]*\n?")
 
 
@@ -104,42 +105,53 @@ def kill(
     """
     folder.mkdir(parents=True, exist_ok=True)
     original = texts()
+    judges = _judges(repository)
     found = []
     with tempfile.TemporaryDirectory(prefix="hwflow-mutants-") as scratch:
         benches = _Benches(Path(scratch))
         for number, mutant in enumerate(mutants):
             progress(f"mutant of {mutant.file}", number, len(mutants))
             changed = mutant.applied(original[mutant.file])
-            file = folder / f"{_name(mutant, changed)}.json"
-            outcome = Outcome(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
-            if outcome is None:
-                outcome = benches.soaked(mutant, changed)
-            if not outcome.killed_by and repository is not None and outcome.told != _TESTED:
+            file = folder / f"{_name(mutant, changed, judges)}.json"
+            if file.is_file():
+                found.append(Outcome(**json.loads(file.read_text("utf-8"))))
+                continue
+            outcome = benches.soaked(mutant, changed)
+            if not outcome.killed_by and repository is not None:
                 outcome = _tested(mutant, changed, repository)
-            file.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+            part.replace(file)
             found.append(outcome)
     return found
 
 
 def explanations() -> dict[str, dict[str, str]]:
     """Return what is known of survivors: key → {"equivalent": "yes" or "no", "why": ...}."""
-    text = resources.files("hwflow.bench").joinpath(SURVIVORS).read_text("utf-8")
+    text = resources.files("hwflow.bench.cascade").joinpath(SURVIVORS).read_text("utf-8")
     known: dict[str, dict[str, str]] = json.loads(text)
     return known
 
 
-_TESTED = "the tests of the blocks pass"
+def _judges(repository: Path | None) -> str:
+    """Return a hash of what judges a mutant beside the RTL: rigs, model, and the tests if any."""
+    package, model = Path(__file__).parent, Path(cascade.__file__).parent
+    files = [package / name for name in ("build.py", "check.py", "rig.py", "rigs.py")]
+    files += sorted([*package.glob("*.j2"), *model.glob("*.py")])
+    if repository is not None:
+        files += sorted(
+            [*(repository / "sim").rglob("*.py"), *(repository / "tests" / "rtl").rglob("*.py")]
+        )
+    digest = hashlib.sha256(f"{RUNS}\0{FRAMES}\0{RIGS}".encode())
+    for file in files:
+        digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
 
 
-def _name(mutant: Mutant, changed: str) -> str:
-    """Return what a mutant's outcome depends on: it, all sources, the rigs and their runs.
-
-    Comments are none of it. What a better bench kills is no reason to try again what is dead.
-    """
-    code = _COMMENT.sub("", changed)
-    digest = hashlib.sha256(f"{mutant.file}\0{code}\0{RUNS}\0{FRAMES}".encode())
+def _name(mutant: Mutant, changed: str, judges: str) -> str:
+    """Return a name for all that a mutant's outcome depends on; comments in RTL are none of it."""
+    digest = hashlib.sha256(f"{mutant.file}\0{_COMMENT.sub('', changed)}\0{judges}".encode())
     for rig in RIGS:
-        digest.update(f"\0{rig}".encode())
         for name, text in sources_of(rig).items():
             if name != mutant.file:
                 digest.update(f"\0{name}\0{_COMMENT.sub('', text)}".encode())
@@ -256,7 +268,7 @@ def _tested(mutant: Mutant, changed: str, repository: Path) -> Outcome:
         except subprocess.TimeoutExpired:
             return _outcome(mutant, "tests of the blocks", f"no end within {BLOCK_SECONDS} s")
     if done.returncode == 0:
-        return _outcome(mutant, "", _TESTED)
+        return _outcome(mutant, "", "the tests of the blocks pass")
     failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
     # The summary alone: what is before it names folders of this machine.
     last = done.stdout.strip().splitlines()[-1:]

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hwflow.bench.cascade_rig import TOP, Rig, bench_text, sources_of
+from hwflow.bench.cascade.rig import TOP, Rig, bench_text, sources_of
 from hwflow.errors import ToolFailedError
 from hwflow.simulate.compile import COMPILER_FLAGS, FLAGS, LIBRARY, LINKER_FLAGS, PREFIX
 from hwflow.simulate.toolchain import COMPILER, find_verilator

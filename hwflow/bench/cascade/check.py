@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.bench.cascade_rig import Array, IntArray, Rig, Run
+from hwflow.bench.cascade.rig import Array, IntArray, Rig, Run
 from hwflow.cascade.controller import (
     NOT_FORCED,
     NOT_SHED,
