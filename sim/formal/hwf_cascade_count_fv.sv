@@ -326,6 +326,7 @@ module hwf_cascade_count_fv #(
           && !(wait_offer && waiting == FRESH_BITS'(Retain)));
       p_slots : assert (slots == 16'(Retain));
       if (&fair) p_progress : assert (32'(still_q) < Within);
+      c_fair : cover (&fair && exits[1]);
 
       h_stored : assert (ReorderFrames != 0 || stored_q == '0);
       h_fork0 : assert (done0 == '0 || (guard_valid && done0 != '1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// hwf_cascade of two stages with a reorder store of two places, by induction, on top of
+// hwf_cascade of two stages with a reorder store of two places, or none, by induction, on top of
 // hwf_cascade_count_fv: results of ordered frames leave in order of acceptance.
 //
 // Beside it stands a queue of the numbers of ordered frames that are inside. Why it agrees: each
@@ -9,7 +9,9 @@
 
 module hwf_cascade_order_fv #(
     parameter int unsigned FrameBeats = 2,
-    parameter int unsigned Queue = 2
+    parameter int unsigned Queue = 2,
+    parameter int unsigned ReorderFrames = 2,
+    parameter int unsigned Within = 4
 ) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,
@@ -36,8 +38,8 @@ module hwf_cascade_order_fv #(
   hwf_cascade_count_fv #(
       .FrameBeats(FrameBeats),
       .Queue(Queue),
-      .ReorderFrames(PLACES),
-      .Within(4)
+      .ReorderFrames(ReorderFrames),
+      .Within(Within)
   ) u_count (
       .ap_clk,
       .ap_rst_n,
@@ -104,13 +106,13 @@ module hwf_cascade_order_fv #(
   (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tuser ;
   (* hierconn *)logic \u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
   (* hierconn *)logic [64:0] \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.next_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.due_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.full_q ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[0] ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[1] ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tvalid ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tdata ;
+  (* hierconn, if_any *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.next_q ;
+  (* hierconn, if_any *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.due_q ;
+  (* hierconn, if_any *)logic [1:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.full_q ;
+  (* hierconn, if_any *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[0] ;
+  (* hierconn, if_any *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[1] ;
+  (* hierconn, if_any *)logic \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tvalid ;
+  (* hierconn, if_any *)logic [63:0] \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tdata ;
   (* hierconn *)logic \u_count.u_env.u_dut.u_result.spare_valid_q ;
   (* hierconn *)logic [63:0] \u_count.u_env.u_dut.u_result.spare_q ;
   (* hierconn *)logic [15:0] \u_count.stored_q ;
@@ -207,17 +209,17 @@ module hwf_cascade_order_fv #(
   logic [64:0] merged_word;
   assign merged_word = \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
   logic [1:0] next_place;
-  assign next_place = \u_count.u_env.u_dut.gen_reorder.u_reorder.next_q ;
+  assign next_place = ReorderFrames == 0 ? '0 : \u_count.u_env.u_dut.gen_reorder.u_reorder.next_q ;
   logic [1:0] due_place;
-  assign due_place = \u_count.u_env.u_dut.gen_reorder.u_reorder.due_q ;
+  assign due_place = ReorderFrames == 0 ? '0 : \u_count.u_env.u_dut.gen_reorder.u_reorder.due_q ;
   logic [1:0] full;
-  assign full = \u_count.u_env.u_dut.gen_reorder.u_reorder.full_q ;
+  assign full = ReorderFrames == 0 ? '0 : \u_count.u_env.u_dut.gen_reorder.u_reorder.full_q ;
   logic [63:0] stored_word0;
   assign stored_word0 = \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[0] ;
   logic [63:0] stored_word1;
   assign stored_word1 = \u_count.u_env.u_dut.gen_reorder.u_reorder.mem[1] ;
   logic leaving_valid;
-  assign leaving_valid = \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tvalid ;
+  assign leaving_valid = ReorderFrames == 0 ? '0 : \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tvalid ;
   logic [63:0] leaving_word;
   assign leaving_word = \u_count.u_env.u_dut.gen_reorder.u_reorder.m_axis_tdata ;
   logic spare_valid;
@@ -259,7 +261,7 @@ module hwf_cascade_order_fv #(
   logic [15:0] accepted_q;
   logic [7:0] count_q;
   logic [16*DEPTH-1:0] numbers_q;  // oldest lowest; those from `count_q` on are stale
-  assign enters = accepted && order;
+  assign enters = accepted && order && ReorderFrames != 0;
   assign leaves = result_valid && result_ready && result[60];
 
   for (genvar i = 0; i < DEPTH; i++) begin : gen_number
@@ -348,6 +350,15 @@ module hwf_cascade_order_fv #(
     assign id_right[i] = !here[i] || !ordered[i] || ids[16*i+:16] == number_q[16*place[i]+:16];
   end
 
+  // A result that was in the store before it was due.
+  logic waited_q;
+  logic [15:0] waiting_q;
+  always_ff @(posedge ap_clk) begin
+    if (!core_rst_n) waited_q <= 1'b0;
+    else if (full == 2'd1 << !due_place[0]) waited_q <= 1'b1;
+    if (full == 2'd1 << !due_place[0]) waiting_q <= number_q[16*!due_place[0]+:16];
+  end
+
   // The queue as the controller has it: last register, the one behind it, the store's, places.
   logic at_result, at_spare, at_leaving;
   logic [DEPTH-1:0] number_right;
@@ -374,12 +385,14 @@ module hwf_cascade_order_fv #(
     if (core_rst_n) begin
       if (leaves) p_order : assert (count_q != '0 && result[15:0] == numbers_q[15:0]);
       p_place : assert (&carried_once);
+      c_waited : cover (leaves && waited_q && result[15:0] == waiting_q);
+      c_full : cover (in_valid && order && enable && inside == 2'(PLACES));
       p_room : assert (32'(count_q) <= DEPTH && 32'(inside) <= PLACES);
 
       h_id : assert (16'(guard_id + 16'(guard_beat)) == accepted_q);
       h_ids : assert (&id_right);
       h_full : assert (&stored_right);
-      h_stored : assert (stored == 16'(full[0]) + 16'(full[1]) + 16'(leaving_valid));
+      if (ReorderFrames != 0) h_stored : assert (stored == 16'(full[0]) + 16'(full[1]) + 16'(leaving_valid));
       h_count : assert (count_q == before_places + 8'(inside));
       h_numbers : assert (&number_right);
       h_queues : assert (2'(ticket_write - ticket_read) == ticket_count
