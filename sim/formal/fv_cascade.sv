@@ -159,6 +159,21 @@ module fv_cascade #(
 
   always_ff @(posedge ap_clk) assume (ap_rst_n || !core_rst_n);
 
+  // ---- Situations that can be reached -----------------------------------------------------------
+  logic [15:0] newest_q;  // id of a result that left
+  always_ff @(posedge ap_clk) begin
+    if (!core_rst_n) newest_q <= '0;
+    else if (exits != '0 && result[15:0] > newest_q) newest_q <= result[15:0];
+    if (core_rst_n) begin
+      c_first : cover (exits[0]);
+      c_last : cover (exits[1]);
+      c_shed : cover (sheds[0]);
+      c_overtaken : cover (exits[1] && result[15:0] < newest_q);
+      c_malformed : cover (exits != '0 && result[57:56] != '0);
+      c_stall : cover (in_valid && !in_ready && enable && !draining && retained[15:0] == 16'(Retain));
+    end
+  end
+
 endmodule
 
 `default_nettype wire

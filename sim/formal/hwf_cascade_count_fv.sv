@@ -2,15 +2,16 @@
 // hwf_cascade of two stages, by induction: every accepted frame is in exactly one place until its
 // result leaves, no queue overflows, streams are stable, and nothing ever stands still for good.
 //
-// Counts only: whose result it is, hwf_cascade_follow_fv follows. Results by completion. Where sink
-// and stages are fair (ready, a verdict offered, at least every `Every` clocks), something moves in
-// every `Within` clocks.
+// Counts only: whose result it is, hwf_cascade_follow_fv follows; in which order results leave,
+// hwf_cascade_order_fv shows. Where sink and stages are fair (ready, a verdict offered, at least
+// every `Every` clocks), something moves in every `Within` clocks.
 `default_nettype none
 
 module hwf_cascade_count_fv #(
     parameter int unsigned FrameBeats = 2,
     parameter int unsigned Retain = 3,
     parameter int unsigned Queue = 2,
+    parameter int unsigned ReorderFrames = 0,
     parameter int unsigned Every = 2,
     parameter int unsigned Within = 3,
     localparam int unsigned BeatBits = 2,
@@ -48,7 +49,7 @@ module hwf_cascade_count_fv #(
       .FrameBeats(FrameBeats),
       .Retain(Retain),
       .Queue(Queue),
-      .ReorderFrames(0)
+      .ReorderFrames(ReorderFrames)
   ) u_env (
       .ap_clk,
       .ap_rst_n,
@@ -81,7 +82,6 @@ module hwf_cascade_count_fv #(
       .idle,
       .draining
   );
-
 
   // ---- Registers of the controller and of the stages --------------------------------------------
   (* hierconn *)logic [1:0] \u_env.u_dut.u_guard.state_q ;
@@ -201,6 +201,8 @@ module hwf_cascade_count_fv #(
   (* hierconn *)logic [1:0] \u_env.stage_ready ;
   (* hierconn *)logic [1:0] \u_env.u_dut.exit_tready ;
   (* hierconn *)logic \u_env.u_dut.merged_tready ;
+  (* hierconn *)logic \u_env.u_dut.result_tvalid ;
+  (* hierconn *)logic \u_env.u_dut.result_tready ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.decision_ready ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read ;
   (* hierconn *)logic \u_env.u_dut.u_guard.emit ;
@@ -214,6 +216,10 @@ module hwf_cascade_count_fv #(
   assign exit_ready = \u_env.u_dut.exit_tready ;
   logic merged_ready;
   assign merged_ready = \u_env.u_dut.merged_tready ;
+  logic stored_valid;
+  assign stored_valid = \u_env.u_dut.result_tvalid ;
+  logic stored_ready;
+  assign stored_ready = \u_env.u_dut.result_tready ;
   logic decision_ready;
   assign decision_ready = \u_env.u_dut.gen_level[0].u_level.decision_ready ;
   logic read;
@@ -263,25 +269,33 @@ module hwf_cascade_count_fv #(
 
   // ---- Where frames are -------------------------------------------------------------------------
   // coming in, last beat at level 0, tickets, results, escalated: decided, waiting, last beat at
-  // level 1, tickets, results; then in the merge and in the output.
-  logic [15:0] places, slots;
+  // level 1, tickets, results; then in the merge, in the reorder store and in the output.
+  logic [15:0] places, slots, stored_q;
   assign places = 16'(guard_beat != '0) + 16'(guard_valid && guard_last && !done0[1])
       + 16'(tickets) + 16'(exit0)
       + 16'(decision_valid && decision_escalate) + 16'(waiting)
       + 16'(on_valid && on_last && !done1[1]) + 16'(last_tickets) + 16'(exit1)
-      + 16'(merged) + 16'(result_valid) + 16'(spare);
+      + 16'(merged) + stored_q + 16'(result_valid) + 16'(spare);
   assign slots = 16'(Retain) - 16'(fresh) + 16'(free_count) + 16'(tickets) + 16'(decision_valid)
       + 16'(waiting);
+  always_ff @(posedge ap_clk) begin
+    if (!core_rst_n) stored_q <= '0;
+    else begin
+      stored_q <= stored_q + 16'(merged && merged_ready) - 16'(stored_valid && stored_ready);
+    end
+  end
 
   // Something moves: a handshake anywhere, or a beat that the guard adds.
   logic complete, moves;
   logic [15:0] still_q;
   assign complete = guard_valid || guard_state == 2'd1 || tickets != '0 || exit0 || decision_valid
-      || waiting != '0 || on_valid || last_tickets != '0 || exit1 || merged || result_valid;
+      || waiting != '0 || on_valid || last_tickets != '0 || exit1 || merged || stored_valid
+      || result_valid;
   assign moves = guard_emit || (fork_valid0 & fork_ready0) != '0 || (fork_valid1 & fork_ready1) != '0
       || ({skid1, skid0} & stage_ready) != '0 || (verdict_valid & verdict_ready) != '0
       || (decision_valid && decision_ready) || read || ({exit1, exit0} & exit_ready) != '0
-      || (merged && merged_ready) || (result_valid && result_ready);
+      || (merged && merged_ready) || (stored_valid && stored_ready)
+      || (result_valid && result_ready);
   always_ff @(posedge ap_clk) begin
     if (!core_rst_n || moves || !complete) still_q <= '0;
     else still_q <= still_q + 1'b1;
@@ -312,7 +326,9 @@ module hwf_cascade_count_fv #(
           && !(wait_offer && waiting == FRESH_BITS'(Retain)));
       p_slots : assert (slots == 16'(Retain));
       if (&fair) p_progress : assert (32'(still_q) < Within);
+      c_fair : cover (&fair && exits[1]);
 
+      h_stored : assert (ReorderFrames != 0 || stored_q == '0);
       h_fork0 : assert (done0 == '0 || (guard_valid && done0 != '1));
       h_fork1 : assert (done1 == '0 || (on_valid && done1 != '1));
       h_skid0 : assert (skid0 || !skid_spare0);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // hwf_cascade of two stages, by induction: one frame, which the solver picks, is followed from its
-// first beat to its result, on top of hwf_cascade_count_fv (frames of two beats, three slots).
+// first beat to its result, on top of hwf_cascade_order_fv (frames of two beats, three slots).
 //
 // Bit 0 of its first beat is 1, that of every other frame is 0, so that stages and results tell
 // whose they are; ids tell it inside. Assumed: fewer than 65536 frames overtake it. The stages'
-// labels are the frames' beats (fv_stage). Results by completion.
+// labels are the frames' beats (fv_stage).
 `default_nettype none
 
-module hwf_cascade_follow_fv (
+module hwf_cascade_follow_fv #(
+    parameter int unsigned ReorderFrames = 0,
+    parameter int unsigned Within = 3
+) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,
     input wire logic core_rst_n,
@@ -27,7 +30,10 @@ module hwf_cascade_follow_fv (
     input wire logic result_ready
 );
 
-  hwf_cascade_count_fv u_count (
+  hwf_cascade_order_fv #(
+      .ReorderFrames(ReorderFrames),
+      .Within(Within)
+  ) u_order (
       .ap_clk,
       .ap_rst_n,
       .core_rst_n,
@@ -47,103 +53,118 @@ module hwf_cascade_follow_fv (
   );
 
   // ---- Registers of the controller and of the stages --------------------------------------------
-  (* hierconn *)logic \u_count.accepted ;
-  (* hierconn *)logic \u_count.draining ;
-  (* hierconn *)logic [63:0] \u_count.result ;
-  (* hierconn *)logic \u_count.result_valid ;
-  (* hierconn *)logic [1:0] \u_count.verdict_valid ;
-  (* hierconn *)logic [1:0] \u_count.verdict_ready ;
-  (* hierconn *)logic [23:0] \u_count.verdict_label ;
-  (* hierconn *)logic [3:0] \u_count.verdict_margin ;
-  (* hierconn *)logic [1:0] \u_count.stage_frame ;
-  (* hierconn *)logic [7:0] \u_count.stage_frame_data ;
-  (* hierconn *)logic [1:0] \u_count.exits ;
-  (* hierconn *)logic [1:0] \u_count.sheds ;
-  (* hierconn *)logic \u_count.in_ready ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.u_guard.state_q ;
-  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.beat_q ;
-  (* hierconn *)logic [15:0] \u_count.u_env.u_dut.u_guard.id_q ;
-  (* hierconn *)logic [10:0] \u_count.u_env.u_dut.u_guard.settings_q ;
-  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
-  (* hierconn *)logic \u_count.u_env.u_dut.u_guard.m_axis_tlast ;
-  (* hierconn *)logic [28:0] \u_count.u_env.u_dut.u_guard.m_axis_tuser ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.u_guard.m_axis_tdata ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [30:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [27:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
-  (* hierconn *)logic [25:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
-  (* hierconn *)logic [1:0] \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
-  (* hierconn *)logic [64:0] \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.u_result.spare_valid_q ;
-  (* hierconn *)logic [63:0] \u_count.u_env.u_dut.u_result.spare_q ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
-  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
-  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.gen_stage[0].u_stage.count_q ;
-  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[0].u_stage.beat_q ;
-  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[0].u_stage.frames_q ;
-  (* hierconn *)logic [3:0] \u_count.u_env.gen_stage[0].u_stage.partial_q ;
-  (* hierconn *)logic \u_count.u_env.gen_stage[0].u_stage.offered_q ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
-  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
-  (* hierconn *)logic \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
-  (* hierconn *)logic [2:0] \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
-  (* hierconn *)logic [1:0] \u_count.u_env.gen_stage[1].u_stage.count_q ;
-  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[1].u_stage.beat_q ;
-  (* hierconn *)logic [7:0] \u_count.u_env.gen_stage[1].u_stage.frames_q ;
-  (* hierconn *)logic [3:0] \u_count.u_env.gen_stage[1].u_stage.partial_q ;
-  (* hierconn *)logic \u_count.u_env.gen_stage[1].u_stage.offered_q ;
+  (* hierconn *)logic \u_order.u_count.accepted ;
+  (* hierconn *)logic \u_order.u_count.draining ;
+  (* hierconn *)logic [63:0] \u_order.u_count.result ;
+  (* hierconn *)logic \u_order.u_count.result_valid ;
+  (* hierconn *)logic [1:0] \u_order.u_count.verdict_valid ;
+  (* hierconn *)logic [1:0] \u_order.u_count.verdict_ready ;
+  (* hierconn *)logic [23:0] \u_order.u_count.verdict_label ;
+  (* hierconn *)logic [3:0] \u_order.u_count.verdict_margin ;
+  (* hierconn *)logic [1:0] \u_order.u_count.stage_frame ;
+  (* hierconn *)logic [7:0] \u_order.u_count.stage_frame_data ;
+  (* hierconn *)logic [1:0] \u_order.u_count.exits ;
+  (* hierconn *)logic [1:0] \u_order.u_count.sheds ;
+  (* hierconn *)logic \u_order.u_count.in_ready ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.u_guard.state_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.u_guard.beat_q ;
+  (* hierconn *)logic [15:0] \u_order.u_count.u_env.u_dut.u_guard.id_q ;
+  (* hierconn *)logic [10:0] \u_order.u_count.u_env.u_dut.u_guard.settings_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.u_guard.m_axis_tlast ;
+  (* hierconn *)logic [28:0] \u_order.u_count.u_env.u_dut.u_guard.m_axis_tuser ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.u_guard.m_axis_tdata ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [30:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [30:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [30:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [30:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [27:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [27:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [27:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [27:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
+  (* hierconn *)logic [63:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
+  (* hierconn *)logic [63:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
+  (* hierconn *)logic [25:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
+  (* hierconn *)logic [64:0] \u_order.u_count.u_env.u_dut.u_merge.m_axis_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.u_result.spare_valid_q ;
+  (* hierconn *)logic [63:0] \u_order.u_count.u_env.u_dut.u_result.spare_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
+  (* hierconn *)logic [2:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
+  (* hierconn *)logic [2:0] \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.gen_stage[0].u_stage.count_q ;
+  (* hierconn *)logic [7:0] \u_order.u_count.u_env.gen_stage[0].u_stage.beat_q ;
+  (* hierconn *)logic [7:0] \u_order.u_count.u_env.gen_stage[0].u_stage.frames_q ;
+  (* hierconn *)logic [3:0] \u_order.u_count.u_env.gen_stage[0].u_stage.partial_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.gen_stage[0].u_stage.offered_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
+  (* hierconn *)logic [2:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
+  (* hierconn *)logic \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
+  (* hierconn *)logic [2:0] \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
+  (* hierconn *)logic [1:0] \u_order.u_count.u_env.gen_stage[1].u_stage.count_q ;
+  (* hierconn *)logic [7:0] \u_order.u_count.u_env.gen_stage[1].u_stage.beat_q ;
+  (* hierconn *)logic [7:0] \u_order.u_count.u_env.gen_stage[1].u_stage.frames_q ;
+  (* hierconn *)logic [3:0] \u_order.u_count.u_env.gen_stage[1].u_stage.partial_q ;
+  (* hierconn *)logic \u_order.u_count.u_env.gen_stage[1].u_stage.offered_q ;
+  (* hierconn *)logic [1:0] \u_order.next_place ;
+  (* hierconn *)logic [1:0] \u_order.full ;
+  (* hierconn *)logic [127:0] \u_order.stored_words ;
+  (* hierconn *)logic \u_order.leaving_valid ;
+  (* hierconn *)logic [63:0] \u_order.leaving_word ;
+  logic [1:0] next_place;
+  assign next_place = \u_order.next_place ;
+  logic [1:0] full;
+  assign full = \u_order.full ;
+  logic [127:0] stored_words;
+  assign stored_words = \u_order.stored_words ;
+  logic leaving_valid;
+  assign leaving_valid = \u_order.leaving_valid ;
+  logic [63:0] leaving_word;
+  assign leaving_word = \u_order.leaving_word ;
   logic accepted;
   logic draining;
   logic [63:0] result;
@@ -241,103 +262,103 @@ module hwf_cascade_follow_fv (
   logic [7:0] stage_frames1;
   logic [3:0] stage_partial1;
   logic stage_offered1;
-  assign accepted = \u_count.accepted ;
-  assign draining = \u_count.draining ;
-  assign result = \u_count.result ;
-  assign result_valid = \u_count.result_valid ;
-  assign verdict_valid = \u_count.verdict_valid ;
-  assign verdict_ready = \u_count.verdict_ready ;
-  assign verdict_label = \u_count.verdict_label ;
-  assign verdict_margin = \u_count.verdict_margin ;
-  assign stage_frame = \u_count.stage_frame ;
-  assign stage_frame_data = \u_count.stage_frame_data ;
-  assign exits = \u_count.exits ;
-  assign sheds = \u_count.sheds ;
-  assign in_ready = \u_count.in_ready ;
-  assign guard_state = \u_count.u_env.u_dut.u_guard.state_q ;
-  assign guard_beat = \u_count.u_env.u_dut.u_guard.beat_q ;
-  assign guard_id = \u_count.u_env.u_dut.u_guard.id_q ;
-  assign guard_settings = \u_count.u_env.u_dut.u_guard.settings_q ;
-  assign guard_valid = \u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
-  assign guard_last = \u_count.u_env.u_dut.u_guard.m_axis_tlast ;
-  assign guard_user = \u_count.u_env.u_dut.u_guard.m_axis_tuser ;
-  assign guard_data = \u_count.u_env.u_dut.u_guard.m_axis_tdata ;
-  assign done0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
-  assign done1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
-  assign fresh = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
-  assign slot = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
-  assign write_beat = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
-  assign read_beat = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
-  assign free_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
-  assign free_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
-  assign free_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
-  assign free_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
-  assign free_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
-  assign free_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
-  assign free_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
-  assign ticket_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
-  assign ticket_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
-  assign ticket_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
-  assign ticket_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
-  assign ticket_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
-  assign ticket_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
-  assign ticket_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
-  assign wait_count = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
-  assign wait_read = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
-  assign wait_write = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
-  assign wait_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
-  assign wait_word1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
-  assign wait_word2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
-  assign wait_word3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
-  assign last_count = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
-  assign last_read = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
-  assign last_write = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
-  assign last_word0 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
-  assign last_word1 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
-  assign last_word2 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
-  assign last_word3 = \u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
-  assign kept0 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
-  assign kept1 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
-  assign kept2 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
-  assign kept3 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
-  assign kept4 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
-  assign kept5 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
-  assign kept6 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
-  assign kept7 = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
-  assign decision_valid = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
-  assign decision_escalate = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
-  assign decision_slot = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
-  assign decision_user = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
-  assign exit_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
-  assign exit_word0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
-  assign exit_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
-  assign exit_word1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
-  assign on_valid = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
-  assign on_last = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
-  assign on_user = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
-  assign on_data = \u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
-  assign merged_valid = \u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
-  assign merged_word = \u_count.u_env.u_dut.u_merge.m_axis_tdata ;
-  assign spare_valid = \u_count.u_env.u_dut.u_result.spare_valid_q ;
-  assign spare_word = \u_count.u_env.u_dut.u_result.spare_q ;
-  assign skid_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
-  assign skid_beat0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
-  assign behind_valid0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
-  assign behind_beat0 = \u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
-  assign stage_count0 = \u_count.u_env.gen_stage[0].u_stage.count_q ;
-  assign stage_beat0 = \u_count.u_env.gen_stage[0].u_stage.beat_q ;
-  assign stage_frames0 = \u_count.u_env.gen_stage[0].u_stage.frames_q ;
-  assign stage_partial0 = \u_count.u_env.gen_stage[0].u_stage.partial_q ;
-  assign stage_offered0 = \u_count.u_env.gen_stage[0].u_stage.offered_q ;
-  assign skid_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
-  assign skid_beat1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
-  assign behind_valid1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
-  assign behind_beat1 = \u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
-  assign stage_count1 = \u_count.u_env.gen_stage[1].u_stage.count_q ;
-  assign stage_beat1 = \u_count.u_env.gen_stage[1].u_stage.beat_q ;
-  assign stage_frames1 = \u_count.u_env.gen_stage[1].u_stage.frames_q ;
-  assign stage_partial1 = \u_count.u_env.gen_stage[1].u_stage.partial_q ;
-  assign stage_offered1 = \u_count.u_env.gen_stage[1].u_stage.offered_q ;
+  assign accepted = \u_order.u_count.accepted ;
+  assign draining = \u_order.u_count.draining ;
+  assign result = \u_order.u_count.result ;
+  assign result_valid = \u_order.u_count.result_valid ;
+  assign verdict_valid = \u_order.u_count.verdict_valid ;
+  assign verdict_ready = \u_order.u_count.verdict_ready ;
+  assign verdict_label = \u_order.u_count.verdict_label ;
+  assign verdict_margin = \u_order.u_count.verdict_margin ;
+  assign stage_frame = \u_order.u_count.stage_frame ;
+  assign stage_frame_data = \u_order.u_count.stage_frame_data ;
+  assign exits = \u_order.u_count.exits ;
+  assign sheds = \u_order.u_count.sheds ;
+  assign in_ready = \u_order.u_count.in_ready ;
+  assign guard_state = \u_order.u_count.u_env.u_dut.u_guard.state_q ;
+  assign guard_beat = \u_order.u_count.u_env.u_dut.u_guard.beat_q ;
+  assign guard_id = \u_order.u_count.u_env.u_dut.u_guard.id_q ;
+  assign guard_settings = \u_order.u_count.u_env.u_dut.u_guard.settings_q ;
+  assign guard_valid = \u_order.u_count.u_env.u_dut.u_guard.m_axis_tvalid ;
+  assign guard_last = \u_order.u_count.u_env.u_dut.u_guard.m_axis_tlast ;
+  assign guard_user = \u_order.u_count.u_env.u_dut.u_guard.m_axis_tuser ;
+  assign guard_data = \u_order.u_count.u_env.u_dut.u_guard.m_axis_tdata ;
+  assign done0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_fork.done_q ;
+  assign done1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_fork.done_q ;
+  assign fresh = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
+  assign slot = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot ;
+  assign write_beat = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.write_beat_q ;
+  assign read_beat = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_beat_q ;
+  assign free_count = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  assign free_read = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.read_q ;
+  assign free_write = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.write_q ;
+  assign free_word0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[0] ;
+  assign free_word1 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[1] ;
+  assign free_word2 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[2] ;
+  assign free_word3 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.genblk2.gen_memory.mem[3] ;
+  assign ticket_count = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
+  assign ticket_read = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.read_q ;
+  assign ticket_write = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.write_q ;
+  assign ticket_word0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[0] ;
+  assign ticket_word1 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[1] ;
+  assign ticket_word2 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[2] ;
+  assign ticket_word3 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.genblk2.gen_memory.mem[3] ;
+  assign wait_count = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
+  assign wait_read = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.read_q ;
+  assign wait_write = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.write_q ;
+  assign wait_word0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[0] ;
+  assign wait_word1 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[1] ;
+  assign wait_word2 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[2] ;
+  assign wait_word3 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.genblk2.gen_memory.mem[3] ;
+  assign last_count = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.count_o ;
+  assign last_read = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.read_q ;
+  assign last_write = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.write_q ;
+  assign last_word0 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[0] ;
+  assign last_word1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[1] ;
+  assign last_word2 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[2] ;
+  assign last_word3 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.gen_last.u_tickets.genblk2.gen_memory.mem[3] ;
+  assign kept0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[0] ;
+  assign kept1 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[1] ;
+  assign kept2 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[2] ;
+  assign kept3 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[3] ;
+  assign kept4 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[4] ;
+  assign kept5 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[5] ;
+  assign kept6 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[6] ;
+  assign kept7 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_distributed.frame_mem[7] ;
+  assign decision_valid = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_valid_o ;
+  assign decision_escalate = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_escalate_o ;
+  assign decision_slot = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_slot_o ;
+  assign decision_user = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.decision_user_o ;
+  assign exit_valid0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tvalid ;
+  assign exit_word0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_decide.m_axis_exit_tdata ;
+  assign exit_valid1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tvalid ;
+  assign exit_word1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_decide.m_axis_exit_tdata ;
+  assign on_valid = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tvalid ;
+  assign on_last = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tlast ;
+  assign on_user = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tuser ;
+  assign on_data = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.m_axis_tdata ;
+  assign merged_valid = \u_order.u_count.u_env.u_dut.u_merge.m_axis_tvalid ;
+  assign merged_word = \u_order.u_count.u_env.u_dut.u_merge.m_axis_tdata ;
+  assign spare_valid = \u_order.u_count.u_env.u_dut.u_result.spare_valid_q ;
+  assign spare_word = \u_order.u_count.u_env.u_dut.u_result.spare_q ;
+  assign skid_valid0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tvalid ;
+  assign skid_beat0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.m_axis_tdata ;
+  assign behind_valid0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_valid_q ;
+  assign behind_beat0 = \u_order.u_count.u_env.u_dut.gen_level[0].u_level.u_skid.spare_q ;
+  assign stage_count0 = \u_order.u_count.u_env.gen_stage[0].u_stage.count_q ;
+  assign stage_beat0 = \u_order.u_count.u_env.gen_stage[0].u_stage.beat_q ;
+  assign stage_frames0 = \u_order.u_count.u_env.gen_stage[0].u_stage.frames_q ;
+  assign stage_partial0 = \u_order.u_count.u_env.gen_stage[0].u_stage.partial_q ;
+  assign stage_offered0 = \u_order.u_count.u_env.gen_stage[0].u_stage.offered_q ;
+  assign skid_valid1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tvalid ;
+  assign skid_beat1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.m_axis_tdata ;
+  assign behind_valid1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_valid_q ;
+  assign behind_beat1 = \u_order.u_count.u_env.u_dut.gen_level[1].u_level.u_skid.spare_q ;
+  assign stage_count1 = \u_order.u_count.u_env.gen_stage[1].u_stage.count_q ;
+  assign stage_beat1 = \u_order.u_count.u_env.gen_stage[1].u_stage.beat_q ;
+  assign stage_frames1 = \u_order.u_count.u_env.gen_stage[1].u_stage.frames_q ;
+  assign stage_partial1 = \u_order.u_count.u_env.gen_stage[1].u_stage.partial_q ;
+  assign stage_offered1 = \u_order.u_count.u_env.gen_stage[1].u_stage.offered_q ;
   logic [7:0] free_words_q, free_words;
   assign free_words_q = {free_word3, free_word2, free_word1, free_word0};
   fv_fifo_view #(
@@ -416,8 +437,8 @@ module hwf_cascade_follow_fv (
     end
     if (starts) begin
       user_q <= {
-        threshold[31:2] != '0, threshold[1:0], 1'b0, shed, 1'b0, force_stage, force_enable,
-        1'b0, in_last, accepted_q
+        threshold[31:2] != '0, threshold[1:0], next_place[0], shed, order && ReorderFrames != 0,
+        force_stage, force_enable, 1'b0, in_last, accepted_q
       };
       data_q <= {2'b00, in};
     end else if (fire && entering_q) begin
@@ -435,7 +456,9 @@ module hwf_cascade_follow_fv (
   logic [15:0] id;
   assign id = known_q ? user_q[15:0] : guard_id;
 
-  logic at_entry, at_fork0, at_decision, at_fork1, at_exit0, at_exit1, at_merge, at_result, at_spare;
+  logic at_entry, at_fork0, at_decision, at_fork1, at_exit0, at_exit1, at_merge, at_leaving;
+  logic at_result, at_spare;
+  logic [1:0] at_store;
   logic [2:0] at_ticket, at_wait, at_last;
   assign at_entry = guard_beat && guard_id == id;
   assign at_fork0 = guard_valid && guard_last && !done0[1] && guard_user[15:0] == id;
@@ -444,6 +467,9 @@ module hwf_cascade_follow_fv (
   assign at_exit0 = exit_valid0 && exit_word0[15:0] == id;
   assign at_exit1 = exit_valid1 && exit_word1[15:0] == id;
   assign at_merge = merged_valid && merged_word[15:0] == id;
+  assign at_store[0] = full[0] && stored_words[15:0] == id;
+  assign at_store[1] = full[1] && stored_words[79:64] == id;
+  assign at_leaving = leaving_valid && leaving_word[15:0] == id;
   assign at_result = result_valid && result[15:0] == id;
   assign at_spare = spare_valid && spare_word[15:0] == id;
   for (genvar i = 0; i < 3; i++) begin : gen_at
@@ -453,7 +479,8 @@ module hwf_cascade_follow_fv (
   end
   logic [7:0] inside;
   assign inside = 8'(at_entry) + 8'(at_fork0) + 8'(at_decision) + 8'(at_fork1) + 8'(at_exit0)
-      + 8'(at_exit1) + 8'(at_merge) + 8'(at_result) + 8'(at_spare)
+      + 8'(at_exit1) + 8'(at_merge) + 8'(at_store[0]) + 8'(at_store[1]) + 8'(at_leaving)
+      + 8'(at_result) + 8'(at_spare)
       + 8'(at_ticket[0]) + 8'(at_ticket[1]) + 8'(at_ticket[2])
       + 8'(at_wait[0]) + 8'(at_wait[1]) + 8'(at_wait[2])
       + 8'(at_last[0]) + 8'(at_last[1]) + 8'(at_last[2]);
@@ -473,13 +500,21 @@ module hwf_cascade_follow_fv (
   assign unsure = user_q[28] || margins_q[1:0] < user_q[27:26];
   assign escalates = forced ? user_q[22:19] != '0 : unsure;
 
-  // Result words on their way: of the decisions, in the merge, in the output and behind it.
-  logic [319:0] words;
-  logic [4:0] words_valid, words_here, words_right;
-  assign words = {spare_word, result, merged_word[63:0], exit_word1, exit_word0};
-  assign words_valid = {spare_valid, result_valid, merged_valid, exit_valid1, exit_valid0};
-  assign words_here = {at_spare, at_result, at_merge, at_exit1, at_exit0};
-  for (genvar i = 0; i < 5; i++) begin : gen_word
+  // Result words on their way: of the decisions, in the merge, in the reorder store and its output,
+  // in the output and behind it.
+  localparam int unsigned WORDS = 8;
+  logic [64*WORDS-1:0] words;
+  logic [WORDS-1:0] words_valid, words_here, words_right;
+  assign words = {
+    spare_word, result, leaving_word, stored_words, merged_word[63:0], exit_word1, exit_word0
+  };
+  assign words_valid = {
+    spare_valid, result_valid, leaving_valid, full, merged_valid, exit_valid1, exit_valid0
+  };
+  assign words_here = {
+    at_spare, at_result, at_leaving, at_store, at_merge, at_exit1, at_exit0
+  };
+  for (genvar i = 0; i < WORDS; i++) begin : gen_word
     logic [63:0] word;
     logic went, was_shed;
     logic [23:0] margin;
@@ -489,7 +524,8 @@ module hwf_cascade_follow_fv (
     assign margin = 24'(went ? margins_q[3:2] : margins_q[1:0]);
     assign words_right[i] = !words_valid[i] || (word[16] == (known_q && words_here[i])
         && word[31:29] == '0 && (i > 1 || went == (i == 1)) && (!known_q || !words_here[i]
-            || (word == {4'd0, was_shed, forced, user_q[17:16], margin, 3'd0, went, 12'(data_q), id}
+            || (word == {3'd0, user_q[23], was_shed, forced, user_q[17:16], margin, 3'd0, went,
+                    12'(data_q), id}
                 && judged_q == {went, 1'b1} && passed_q == {went, 1'b1}
                 && (went ? escalates && !was_shed
                     : was_shed ? user_q[24] && unsure && !forced : !escalates))));
@@ -595,13 +631,18 @@ module hwf_cascade_follow_fv (
         if (mine) begin
           p_once : assert (!answered_q);
           p_label : assert (result[27:16] == 12'(data_q));
-          p_flags : assert (result[58:56] == user_q[18:16] && result[63:60] == '0);
+          p_flags : assert (result[58:56] == user_q[18:16]
+              && result[63:60] == {3'd0, user_q[23]});
           p_exit : assert (result[31:29] == '0 && judged_q == {went_on, 1'b1}
               && (went_on ? escalates : !escalates || result[59]));
           p_margin : assert (result[55:32] == 24'(went_on ? margins_q[3:2] : margins_q[1:0]));
           p_shed : assert (!result[59] || (user_q[24] && unsure && !forced && !went_on));
         end
       end
+      c_mine_first : cover (deliver && mine && !went_on && !result[59]);
+      c_mine_last : cover (deliver && mine && went_on);
+      c_mine_shed : cover (deliver && mine && result[59]);
+      c_mine_overtaken : cover (deliver && known_q && result[15:0] > user_q[15:0] && !answered_q);
       p_inside : assert (!known_q || inside == 8'(!answered_q));
       p_id : assert (16'(guard_id + 16'(guard_beat)) == accepted_q);
 
@@ -617,7 +658,7 @@ module hwf_cascade_follow_fv (
       h_entering : assert (entering_q == (known_q && at_entry && guard_state == 2'd0));
       h_new : assert (known_q || (judged_q == '0 && passed_q == '0 && !answered_q));
       if (known_q) begin
-        h_order : assert (!user_q[23]);  // by completion
+        h_order : assert (ReorderFrames != 0 || (!user_q[23] && !user_q[25]));
         if (at_entry) begin
           h_entry : assert (guard_settings == user_q[28:18] && data_q[3:2] == '0
               && user_q[17:16] == (guard_state == 2'd1 ? 2'b01 : 2'b00));

@@ -189,8 +189,8 @@ module hwf_reorder_fv #(
   end
   (* hierconn *)logic [DataBits-1:0] \u_dut.mem[0] ;
   (* hierconn *)logic [DataBits-1:0] \u_dut.mem[1] ;
-  (* hierconn *)logic [DataBits-1:0] \u_dut.mem[2] ;
-  (* hierconn *)logic [DataBits-1:0] \u_dut.mem[3] ;
+  (* hierconn, if_any *)logic [DataBits-1:0] \u_dut.mem[2] ;
+  (* hierconn, if_any *)logic [DataBits-1:0] \u_dut.mem[3] ;
   logic [4*DataBits-1:0] memory;
   assign memory = {\u_dut.mem[3] , \u_dut.mem[2] , \u_dut.mem[1] , \u_dut.mem[0] };
   for (genvar i = 0; i < DEPTH; i++) begin : gen_same

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// hwf_retain of three or four slots: tickets in order of arrival, frames sent on in order of
+// hwf_retain of two to four slots: tickets in order of arrival, frames sent on in order of
 // decision with the beats that came in, every slot in exactly one place.
 //
 // Decisions name any frame whose ticket was taken, in any order; sinks are fair. `polite`: a
@@ -14,7 +14,8 @@ module hwf_retain_fv #(
     parameter int unsigned BeatBits = 2,
     parameter int unsigned UserBits = 2,
     parameter int unsigned OnBits = 2,
-    parameter int unsigned Every = 2
+    parameter int unsigned Every = 2,
+    localparam int unsigned SlotBits = $clog2(Frames)
 ) (
     input wire logic ap_clk,
     input wire logic ap_rst_n,
@@ -22,7 +23,7 @@ module hwf_retain_fv #(
     input wire logic in_valid,
     input wire logic [UserBits-1:0] in_user,
     input wire logic ticket_ready,
-    input wire logic [1:0] decision_slot,
+    input wire logic [SlotBits-1:0] decision_slot,
     input wire logic decision_escalate,
     input wire logic [OnBits-1:0] decision_user,
     input wire logic decision_valid,
@@ -35,7 +36,7 @@ module hwf_retain_fv #(
 
   (* anyconst *)logic polite;
   logic in_ready, in_last, ticket_valid, decision_ready, queue_full, out_valid, out_last;
-  logic [1:0] ticket_slot;
+  logic [SlotBits-1:0] ticket_slot;
   logic [UserBits-1:0] ticket_user;
   logic [BeatBits-1:0] out;
   logic [OnBits-1:0] out_user;
@@ -87,9 +88,9 @@ module hwf_retain_fv #(
   assign out_done = out_fire && out_last;
 
   logic [BeatBits+UserBits-1:0] in_payload;
-  logic [2+OnBits:0] decision_payload;
+  logic [SlotBits+OnBits:0] decision_payload;
   logic [BeatBits+OnBits:0] out_payload;
-  logic [UserBits+1:0] ticket_payload;
+  logic [UserBits+SlotBits-1:0] ticket_payload;
   assign in_payload = {in_user, in};
   assign decision_payload = {decision_user, decision_escalate, decision_slot};
   assign out_payload = {out_user, out_last, out};
@@ -106,7 +107,7 @@ module hwf_retain_fv #(
       .payload(in_payload)
   );
   fv_stable #(
-      .Bits(OnBits + 3),
+      .Bits(OnBits + SlotBits + 1),
       .Assume(1'b1)
   ) u_decision (
       .ap_clk,
@@ -116,7 +117,7 @@ module hwf_retain_fv #(
       .payload(decision_payload)
   );
   fv_stable #(
-      .Bits(UserBits + 2)
+      .Bits(UserBits + SlotBits)
   ) u_ticket (
       .ap_clk,
       .ap_rst_n,
@@ -147,38 +148,46 @@ module hwf_retain_fv #(
 
   // ---- What the block's registers and queues hold -----------------------------------------------
   localparam int unsigned FRESH_BITS = $clog2(Frames + 1);
+  localparam int unsigned TICKET_BITS = UserBits + SlotBits;
+  localparam int unsigned WAIT_BITS = OnBits + SlotBits;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_dut.fresh_q ;
-  (* hierconn *)logic [1:0] \u_dut.slot ;
+  (* hierconn *)logic [SlotBits-1:0] \u_dut.slot ;
   (* hierconn *)logic [BEAT_COUNT_BITS-1:0] \u_dut.write_beat_q ;
   (* hierconn *)logic [BEAT_COUNT_BITS-1:0] \u_dut.read_beat_q ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_dut.u_free.count_o ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.read_q ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_free.genblk2.gen_memory.write_q ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_memory.mem[0] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_memory.mem[1] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_memory.mem[2] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_two.behind_q ;
+  (* hierconn *)logic [SlotBits-1:0] \u_dut.u_free.m_axis_tdata ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_dut.u_tickets.count_o ;
-  (* hierconn *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [UserBits+1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [UserBits+1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [UserBits+1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [UserBits+1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.read_q ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.write_q ;
+  (* hierconn, if_any *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[0] ;
+  (* hierconn, if_any *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[1] ;
+  (* hierconn, if_any *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[2] ;
+  (* hierconn, if_any *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.genblk2.gen_two.behind_q ;
+  (* hierconn *)logic [TICKET_BITS-1:0] \u_dut.u_tickets.m_axis_tdata ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_dut.u_waiting.count_o ;
-  (* hierconn *)logic [1:0] \u_dut.u_waiting.genblk2.gen_memory.read_q ;
-  (* hierconn *)logic [1:0] \u_dut.u_waiting.genblk2.gen_memory.write_q ;
-  (* hierconn *)logic [OnBits+1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[0] ;
-  (* hierconn *)logic [OnBits+1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[1] ;
-  (* hierconn *)logic [OnBits+1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[2] ;
-  (* hierconn *)logic [OnBits+1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_waiting.genblk2.gen_memory.read_q ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.u_waiting.genblk2.gen_memory.write_q ;
+  (* hierconn, if_any *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[0] ;
+  (* hierconn, if_any *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[1] ;
+  (* hierconn, if_any *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[2] ;
+  (* hierconn, if_any *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.genblk2.gen_two.behind_q ;
+  (* hierconn *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.m_axis_tdata ;
 
   // The queues' words from the oldest on.
-  logic [7:0] free_words;
-  logic [4*(UserBits+2)-1:0] ticket_words;
-  logic [4*(OnBits+2)-1:0] wait_words;
+  logic [4*SlotBits-1:0] free_memory, free_words;
+  logic [4*TICKET_BITS-1:0] ticket_memory, ticket_words;
+  logic [4*WAIT_BITS-1:0] wait_memory, wait_words;
   fv_fifo_view #(
-      .Bits(2)
+      .Bits(SlotBits)
   ) u_free_view (
       .read_i(\u_dut.u_free.genblk2.gen_memory.read_q ),
       .words_i({
@@ -187,10 +196,10 @@ module hwf_retain_fv #(
         \u_dut.u_free.genblk2.gen_memory.mem[1] ,
         \u_dut.u_free.genblk2.gen_memory.mem[0]
       }),
-      .words_o(free_words)
+      .words_o(free_memory)
   );
   fv_fifo_view #(
-      .Bits(UserBits + 2)
+      .Bits(TICKET_BITS)
   ) u_ticket_view (
       .read_i(\u_dut.u_tickets.genblk2.gen_memory.read_q ),
       .words_i({
@@ -199,10 +208,10 @@ module hwf_retain_fv #(
         \u_dut.u_tickets.genblk2.gen_memory.mem[1] ,
         \u_dut.u_tickets.genblk2.gen_memory.mem[0]
       }),
-      .words_o(ticket_words)
+      .words_o(ticket_memory)
   );
   fv_fifo_view #(
-      .Bits(OnBits + 2)
+      .Bits(WAIT_BITS)
   ) u_wait_view (
       .read_i(\u_dut.u_waiting.genblk2.gen_memory.read_q ),
       .words_i({
@@ -211,11 +220,18 @@ module hwf_retain_fv #(
         \u_dut.u_waiting.genblk2.gen_memory.mem[1] ,
         \u_dut.u_waiting.genblk2.gen_memory.mem[0]
       }),
-      .words_o(wait_words)
+      .words_o(wait_memory)
   );
+  // Queues of two words are registers.
+  assign free_words = Frames > 2 ? free_memory
+      : (4 * SlotBits)'({\u_dut.u_free.genblk2.gen_two.behind_q , \u_dut.u_free.m_axis_tdata });
+  assign ticket_words = Frames > 2 ? ticket_memory
+      : (4 * TICKET_BITS)'({\u_dut.u_tickets.genblk2.gen_two.behind_q , \u_dut.u_tickets.m_axis_tdata });
+  assign wait_words = Frames > 2 ? wait_memory
+      : (4 * WAIT_BITS)'({\u_dut.u_waiting.genblk2.gen_two.behind_q , \u_dut.u_waiting.m_axis_tdata });
 
   logic [7:0] free_count, ticket_count, wait_count, fresh;
-  logic [1:0] dut_slot;
+  logic [SlotBits-1:0] dut_slot;
   assign free_count = 8'(\u_dut.u_free.count_o );
   assign ticket_count = 8'(\u_dut.u_tickets.count_o );
   assign wait_count = 8'(\u_dut.u_waiting.count_o );
@@ -292,7 +308,7 @@ module hwf_retain_fv #(
   } where_e;
   where_e where_q;
   logic [2:0] ahead_q;  // frames before it in its queue
-  logic [1:0] slot_q;  // as its ticket said
+  logic [SlotBits-1:0] slot_q;  // as its ticket said
   logic [Beats*BeatBits-1:0] beats_q;
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n) begin
@@ -358,11 +374,13 @@ module hwf_retain_fv #(
     always_comb begin
       places = 8'(s >= 32'(fresh)) + 8'(outside_q[s]);
       for (int unsigned i = 0; i < Frames; i++) begin
-        if (i < 32'(free_count) && free_words[2*i+:2] == 2'(s)) places = places + 1'b1;
-        if (i < 32'(ticket_count) && ticket_words[(UserBits+2)*i+:2] == 2'(s)) begin
+        if (i < 32'(free_count) && free_words[SlotBits*i+:SlotBits] == SlotBits'(s)) places = places + 1'b1;
+        if (i < 32'(ticket_count) && ticket_words[TICKET_BITS*i+:SlotBits] == SlotBits'(s)) begin
           places = places + 1'b1;
         end
-        if (i < 32'(wait_count) && wait_words[(OnBits+2)*i+:2] == 2'(s)) places = places + 1'b1;
+        if (i < 32'(wait_count) && wait_words[WAIT_BITS*i+:SlotBits] == SlotBits'(s)) begin
+          places = places + 1'b1;
+        end
       end
     end
     assign once[s] = places == 8'd1;
@@ -376,26 +394,26 @@ module hwf_retain_fv #(
     logic [OnBits-1:0] expected;
     assign expected = gone ? waiting_users[(i+1)*OnBits+:OnBits] : waiting_users[i*OnBits+:OnBits];
     assign same_ticket[i] = i >= 32'(ticket_count)
-        || ticket_words[(UserBits+2)*i+2+:UserBits] == ticket_users[i*UserBits+:UserBits];
-    assign same_wait[i] = i >= 32'(wait_count) || wait_words[(OnBits+2)*i+2+:OnBits] == expected;
+        || ticket_words[TICKET_BITS*i+SlotBits+:UserBits] == ticket_users[i*UserBits+:UserBits];
+    assign same_wait[i] = i >= 32'(wait_count) || wait_words[WAIT_BITS*i+SlotBits+:OnBits] == expected;
   end
 
-  logic [1:0] ticket_place_slot, wait_place_slot;
+  logic [SlotBits-1:0] ticket_place_slot, wait_place_slot;
   logic [2:0] wait_place;
   assign wait_place = ahead_q - 3'(gone);
-  assign ticket_place_slot = ticket_words[(UserBits+2)*ahead_q[1:0]+:2];
-  assign wait_place_slot = wait_words[(OnBits+2)*wait_place[1:0]+:2];
+  assign ticket_place_slot = ticket_words[TICKET_BITS*ahead_q[1:0]+:SlotBits];
+  assign wait_place_slot = wait_words[WAIT_BITS*wait_place[1:0]+:SlotBits];
 
   // The memory holds the followed frame's beats, as far as they came in and must still be read.
   logic [Beats-1:0] kept;
   (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[0] ;
   (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[1] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[2] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[3] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[4] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[5] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[6] ;
-  (* hierconn *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[7] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[2] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[3] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[4] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[5] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[6] ;
+  (* hierconn, if_any *)logic [BeatBits-1:0] \u_dut.gen_distributed.frame_mem[7] ;
   logic [8*BeatBits-1:0] memory;
   assign memory = {
     \u_dut.gen_distributed.frame_mem[7] ,
@@ -413,24 +431,25 @@ module hwf_retain_fv #(
         || (where_q == WRITTEN && b < 32'(in_beat_q))
         || (where_q == WAITING && !(ahead_q == '0 && gone));
     assign kept[b] = !needed
-        || memory[(4*b+32'(slot_q))*BeatBits+:BeatBits] == beats_q[b*BeatBits+:BeatBits];
+        || memory[((b<<SlotBits)+32'(slot_q))*BeatBits+:BeatBits] == beats_q[b*BeatBits+:BeatBits];
   end
 
   always_ff @(posedge ap_clk) begin
     if (ap_rst_n) begin
-      h_free_places : assert (2'(\u_dut.u_free.genblk2.gen_memory.write_q
+      h_free_places : assert (Frames == 2 || 2'(\u_dut.u_free.genblk2.gen_memory.write_q
           - \u_dut.u_free.genblk2.gen_memory.read_q ) == free_count[1:0]);
-      h_ticket_places : assert (2'(\u_dut.u_tickets.genblk2.gen_memory.write_q
+      h_ticket_places : assert (Frames == 2 || 2'(\u_dut.u_tickets.genblk2.gen_memory.write_q
           - \u_dut.u_tickets.genblk2.gen_memory.read_q ) == ticket_count[1:0]);
-      h_wait_places : assert (2'(\u_dut.u_waiting.genblk2.gen_memory.write_q
+      h_wait_places : assert (Frames == 2 || 2'(\u_dut.u_waiting.genblk2.gen_memory.write_q
           - \u_dut.u_waiting.genblk2.gen_memory.read_q ) == wait_count[1:0]);
       h_sum : assert (Frames - 32'(fresh) + 32'(free_count) + 32'(taken)
           - 32'(in_beat_q != '0) == Frames && 32'(fresh) <= Frames);
-      h_outside : assert (Frames == 4 || !outside_q[3]);
+      h_outside : assert (outside_q >> Frames == '0);
       h_tickets : assert (ticket_count == 8'(tickets));
       h_waiting : assert (wait_count + 8'(gone) == 8'(waiting));
       h_same : assert (&same_ticket && &same_wait);
       h_in_beat : assert (8'(\u_dut.write_beat_q ) == in_beat_q && 32'(in_beat_q) < Beats);
+      h_read_beat : assert (32'(\u_dut.read_beat_q ) < Beats);
       h_room : assert (in_beat_q == '0 || 32'(fresh) != Frames || free_count != '0);
       h_out_beat : assert (32'(out_beat_q) < Beats && out_beat_q == (!out_valid
           ? 8'(\u_dut.read_beat_q )

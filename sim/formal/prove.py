@@ -1,7 +1,8 @@
 """Proves the controller's properties: tasks of ``tasks.yaml``, by yowasp-sby with z3.
 
 A task is a harness ``<top>.sv`` of this folder at given parameters. Properties are its assertions
-``p_*``; assertions ``h_*`` are the helper invariants that make induction close, proved with them.
+``p_*``; assertions ``h_*`` are the helper invariants that make induction close, proved with them;
+``c_*`` are situations that must be reachable, or what is proved of them would say nothing.
 ``python sim/formal/prove.py`` proves all and prints a table, ``--mutations`` shows that each
 property fails on a planted mistake in the RTL. Exit code 4: something was not as it must be.
 """
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ FOLDER = Path(__file__).parent
 CHECK_FAILED = 4
 # The block that is rendered, no file of hwflow/rtl: the registers of a small cascade.
 REGISTERS = "hwf_regs_fv"
+OTHERS = "* @wanted %d"  # all cells but those that named() selects
 
 # States as bit vectors in plain QF_BV: z3 then answers by its SAT solver, twenty times as fast as
 # by its SMT core, which smtbmc's uninterpreted state type would need.
@@ -52,9 +54,10 @@ hierarchy -check -top {top} {parameters}
 proc
 memory_map
 flatten
-# A harness that names a signal which the block no longer has would see a free value.
-select -assert-none a:hierconn
-tee -q -o ../asserts.txt select -list t:$check t:$assert
+# A harness that names a signal which the block no longer has would see a free value; what just some
+# sizes have is marked if_any, and not looked at in the others.
+select -assert-none a:hierconn a:if_any %d
+tee -q -o ../asserts.txt select -list t:$check t:$assert t:$cover
 {only}
 prep -top {top}
 [files]
@@ -90,7 +93,8 @@ class Task:
 
     ``depth``: k of the induction, or clocks from reset. ``mutated``: its mutations run at these
     parameters (else those of the same harness at others do). ``sizes``: what it is proved at, in
-    words. ``along``: properties of another harness inside this one, listed there.
+    words. ``along``: properties and situations of other harnesses inside this one, listed there.
+    ``covers``: situations, each to be reached within ``cover_depth`` clocks, and what they are.
     """
 
     name: str
@@ -103,11 +107,13 @@ class Task:
     properties: tuple[Property, ...]
     along: frozenset[str]
     mutated: bool
+    covers: Mapping[str, str]
+    cover_depth: int
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task, or of a mutation of ``broken``; ``detail`` where it failed."""
+    """What became of a task, of its covers, or of a mutation of ``broken``; why, where it failed."""
 
     task: Task
     broken: Property | None
@@ -115,6 +121,12 @@ class Outcome:
     status: str
     seconds: float
     detail: str = ""
+    reached: bool = False  # of its covers
+
+    @property
+    def what(self) -> str:
+        """Return what of the task it is of; nothing where it is the proof itself."""
+        return self.broken.name if self.broken else "covers" if self.reached else ""
 
 
 def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
@@ -122,7 +134,8 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
     tasks = []
     rows = yaml.safe_load(path.read_text())
     for row in rows:
-        along = [other["properties"] for other in rows if other["top"] == row.get("along")]
+        inside = [other for other in rows if other["top"] in row.get("along", ())]
+        along = [name for other in inside for name in (*other["properties"], *other.get("covers", ()))]
         properties = tuple(
             Property(name, entry["says"], Mutation(**entry["mutation"]))
             for name, entry in row["properties"].items()
@@ -140,8 +153,10 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
                     depth=row["depth"],
                     timeout_s=row.get("timeout_s", 120),
                     properties=properties,
-                    along=frozenset(name for names in along for name in names),
+                    along=frozenset(along),
                     mutated=place == 0,
+                    covers=row.get("covers", {}),
+                    cover_depth=row.get("cover_depth", 24),
                 )
             )
     return tasks
@@ -201,8 +216,22 @@ def mutated_sources(task: Task, broken: Property | None) -> dict[str, str]:
     return texts
 
 
-def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
-    """Write sources and the .sby of a task, or of its mutation of ``broken``; return the .sby."""
+def write_task(
+    task: Task, folder: Path, *, broken: Property | None = None, cover: bool = False
+) -> Path:
+    """Write sources and the .sby of a task, its covers, or its mutation of ``broken``; return it.
+
+    ValueError where a mutation shows only beyond what a bounded task looks at.
+    """
+    mode, depth = ("cover", task.cover_depth) if cover else (task.method, task.depth)
+    if broken is not None:
+        if task.method == "bmc" and broken.mutation.depth > task.depth:
+            raise ValueError(
+                f"{task.name}: the mutation of {broken.name} may show after "
+                f"{broken.mutation.depth} clocks, but only {task.depth} are proved; give it a depth "
+                f"of at most that in tasks.yaml"
+            )
+        mode, depth = "bmc", broken.mutation.depth
     shutil.rmtree(folder, ignore_errors=True)
     rtl = folder / "rtl"
     rtl.mkdir(parents=True)
@@ -214,12 +243,15 @@ def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
         (rtl / name).write_text(text)
     sources = [*(rtl / name for name in texts), *sorted(FOLDER.glob("*.sv"))]
     only = ""
+    if cover:
+        # Nothing else is looked for: assertions, and what other harnesses reach, would cost time.
+        only = f"{named(*task.covers)}\nchformal -assert -remove\nchformal -cover -remove {OTHERS}"
     if broken is not None:
         # Every other assertion goes, helpers too: what fails, fails by this property, from reset.
-        only = f"select -assert-any {named(broken)}\nchformal -assert -remove * {named(broken)} %d"
+        only = f"{named(broken.name)}\nselect -assert-any @wanted\nchformal -assert -remove {OTHERS}"
     script = SBY.format(
-        mode=task.method if broken is None else "bmc",
-        depth=task.depth if broken is None else broken.mutation.depth,
+        mode=mode,
+        depth=depth,
         timeout=task.timeout_s,
         sources=" ".join(path.name for path in sources),
         top=task.top,
@@ -232,9 +264,9 @@ def write_task(task: Task, folder: Path, *, broken: Property | None) -> Path:
     return path
 
 
-def named(wanted: Property) -> str:
-    """Return yosys' selection of the property's assertions, wherever they are below the top."""
-    return f"c:{wanted.name} c:*.{wanted.name} %u"
+def named(*names: str) -> str:
+    """Return yosys' command that selects those of these names, wherever they are below the top."""
+    return "select -set wanted " + " ".join(f"c:{name} c:*.{name}" for name in names)
 
 
 def run_sby(script: Path) -> tuple[str, float]:
@@ -275,18 +307,30 @@ def failure(script: Path) -> str:
 
 def prove(task: Task, folder: Path) -> Outcome:
     """Prove a task; it holds if every assertion does and every listed property is among them."""
-    script = write_task(task, folder / task.name, broken=None)
+    script = write_task(task, folder / task.name)
     status, seconds = run_sby(script)
-    if status != "PASS":
-        return Outcome(task, None, False, status, seconds, failure(script))
-    asserted = (script.parent / "sby" / "asserts.txt").read_text().split()
-    there = {name.rpartition("/")[2].rpartition(".")[2] for name in asserted}
-    there = {name for name in there if name.startswith("p_")}
-    listed = {wanted.name for wanted in task.properties}
-    if there - task.along != listed - task.along or not listed <= there:
-        detail = f"    asserted but not listed or listed but not asserted: {there ^ listed}"
-        return Outcome(task, None, False, "MISMATCH", seconds, detail)
-    return Outcome(task, None, True, "PASS", seconds)
+    detail = "" if status == "PASS" else failure(script)
+    if status == "PASS":
+        listed = {wanted.name for wanted in task.properties} | set(task.covers)
+        there = {name for name in labels(script) if name.startswith(("p_", "c_"))}
+        if there - task.along != listed - task.along or not listed <= there:
+            status = "MISMATCH"
+            detail = f"    there but not listed or listed but not there: {there ^ listed}"
+    return Outcome(task, None, status == "PASS", status, seconds, detail)
+
+
+def labels(script: Path) -> set[str]:
+    """Return the names of the assertions and covers of a run, without those of instances."""
+    cells = (script.parent / "sby" / "asserts.txt").read_text().split()
+    return {name.rpartition("/")[2].rpartition(".")[2] for name in cells}
+
+
+def reach(task: Task, folder: Path) -> Outcome:
+    """Look for a run into each situation of the task; it holds if there is one for all of them."""
+    script = write_task(task, folder / f"{task.name}_covers", cover=True)
+    status, seconds = run_sby(script)
+    detail = "" if status == "PASS" else failure(script)
+    return Outcome(task, None, status == "PASS", status, seconds, detail, reached=True)
 
 
 def refute(task: Task, wanted: Property, folder: Path) -> Outcome:
@@ -298,7 +342,7 @@ def refute(task: Task, wanted: Property, folder: Path) -> Outcome:
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """Return the rows property → status → method → depth, as a Markdown table."""
+    """Return the rows property (or cover) → status → method → depth, as a Markdown table."""
     rows: list[tuple[str, ...]] = [
         ("block", "sizes", "property", "means", "status", "method", "depth", "seconds")
     ]
@@ -312,6 +356,14 @@ def table(outcomes: Iterable[Outcome]) -> str:
             rows.append(
                 (block, task.sizes, outcome.broken.name, means, status, "mutation", depth, seconds)
             )
+            continue
+        if outcome.reached:
+            status = "reached" if outcome.holds else f"NOT REACHED: {outcome.status}"
+            depth = f"<= {task.cover_depth}"
+            rows += [
+                (block, task.sizes, name, says, status, "cover", depth, seconds)
+                for name, says in task.covers.items()
+            ]
             continue
         status = "proved" if task.method == "prove" else "no counterexample"
         method = "k-induction" if task.method == "prove" else "bounded (bmc)"
@@ -332,7 +384,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run tasks or their mutations, print the table; 0 if all is as it must be."""
+    """Run tasks and covers, or mutations, print the table; 0 if all is as it must be."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="only tasks whose name starts so")
     parser.add_argument("--mutations", action="store_true", help="plant each property's mutation")
@@ -353,22 +405,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for task in tasks:
         if not options.mutations:
             jobs.append(partial(prove, task, options.out))
+            if task.covers:
+                jobs.append(partial(reach, task, options.out))
         elif task.mutated:
             jobs += [partial(refute, task, wanted, options.out) for wanted in task.properties]
     outcomes = []
     with ThreadPoolExecutor(options.jobs) as pool:
         for outcome in pool.map(lambda job: job(), jobs):
             outcomes.append(outcome)
-            what = outcome.broken.name if outcome.broken else ""
-            print(
-                outcome.task.name, what, outcome.status, f"{outcome.seconds:.0f} s", file=sys.stderr
-            )
+            seconds = f"{outcome.seconds:.0f} s"
+            print(outcome.task.name, outcome.what, outcome.status, seconds, file=sys.stderr)
     print(table(outcomes))
     failed = [outcome for outcome in outcomes if not outcome.holds]
     for outcome in failed:
-        print(
-            f"{outcome.task.name} {outcome.broken.name if outcome.broken else ''}: {outcome.status}"
-        )
+        print(f"{outcome.task.name} {outcome.what}: {outcome.status}")
         print(outcome.detail)
     return CHECK_FAILED if failed else 0
 
