@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hwflow.bench import fifo_speed, harness_speed
 from hwflow.bench.commands import run_hwflow
 from hwflow.bench.cost import holdout_figures
 from hwflow.bench.cost_holdout import holdout
 from hwflow.bench.figures import Figure, figure
-from hwflow.bench.record import Record, read_record, section, write_record
+from hwflow.bench.record import Record
+from hwflow.bench.sections import Result, measure
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding.quality import (
     AgainstAll,
@@ -99,40 +99,21 @@ class Bench:
         return self.root / f"{name}.log"
 
 
-@dataclass(frozen=True)
-class Result:
-    """Figures of one section, and the tables that they sum up."""
-
-    figures: tuple[Figure, ...]
-    details: dict[str, Any] = field(default_factory=dict)
-
-
 def run(
     bench: Bench, record_file: Path, *, only: Iterable[str] = (), progress: Progress = silent
 ) -> Record:
     """Measure the sections ``only`` (or all) and write each into ``record_file`` once it is done.
 
     Raises:
-        ConfigError: an unknown section, or no designs.
+        ConfigError: an unknown section, no designs, or a place that cannot be written.
     """
-    chosen = tuple(only) or tuple(SECTIONS)
-    for name in chosen:
-        if name not in SECTIONS:
-            raise ConfigError(f"no section {name!r}; there are {', '.join(SECTIONS)}")
-    record = read_record(record_file, BENCH)
-    for number, name in enumerate(chosen):
-        progress(name, number, len(chosen))
-        begin = time.monotonic()
-        result = SECTIONS[name](bench)
-        record.sections[name] = section(
-            result.figures,
-            result.details,
-            command=f"hwflow bench {BENCH} --only {name}",
-            seconds=time.monotonic() - begin,
-        )
-        write_record(record, record_file)
-    progress("done", len(chosen), len(chosen))
-    return record
+    sections = {name: partial(_quiet, bench, part) for name, part in SECTIONS.items()}
+    return measure(BENCH, sections, record_file, out=bench.root, only=only, progress=progress)
+
+
+def _quiet(bench: Bench, part: Callable[[Bench], Result], progress: Progress) -> Result:
+    del progress  # its steps are commands of their own
+    return part(bench)
 
 
 def area(bench: Bench) -> Result:

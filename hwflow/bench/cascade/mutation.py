@@ -25,7 +25,7 @@ from hwflow.bench.cascade.check import check
 from hwflow.bench.cascade.mutants import Mutant, draw
 from hwflow.bench.cascade.rig import RandomTraffic, Rig, run_rig, sources_of
 from hwflow.bench.cascade.rigs import SOAK_RIGS
-from hwflow.errors import ToolFailedError, VerificationError
+from hwflow.errors import HwflowError, ToolFailedError, VerificationError
 from hwflow.log import Progress, silent
 from hwflow.rtl.files import RTL_DIR
 from hwflow.rtl.registers import ADDRESS_BITS
@@ -65,6 +65,7 @@ BLOCK_TESTS, CONTROLLER_TESTS = "tests/rtl/test_streams.py", "tests/rtl/test_cas
 WITHOUT_TESTS = frozenset({"cascade", "level", "decide", "soft_reset", "regs"})
 BLOCK_SECONDS = 1500
 SURVIVORS = "survivors.json"
+_TESTS_FAILED = 1  # pytest's exit code; others are no verdict
 _COMMENT = re.compile(r"[ \t]*//[^\n]*\n?")
 
 
@@ -85,6 +86,11 @@ class Outcome:
 def texts() -> dict[str, str]:
     """Return the text of each of FILES."""
     return {name: (RTL_DIR / name).read_text(encoding="utf-8") for name in FILES}
+
+
+def code() -> dict[str, str]:
+    """Return the text of each of FILES without comments."""
+    return {name: _COMMENT.sub("", text) for name, text in texts().items()}
 
 
 def drawn() -> list[Mutant]:
@@ -199,7 +205,12 @@ class _Benches:
         if rig.name not in self._variants:
             folder = self._folder / str(len(self._variants))
             folder.mkdir()
-            self._variants[rig.name] = Variants(rig, folder)
+            fresh = Variants(rig, folder)
+            # A bench that the RTL as it is does not pass would kill everything.
+            told = _told(rig, fresh.library({}))
+            if told:
+                raise HwflowError(f"{rig.name}: the RTL as it is does not pass the soak: {told}")
+            self._variants[rig.name] = fresh
         return self._variants[rig.name]
 
 
@@ -270,9 +281,11 @@ def _tested(mutant: Mutant, changed: str, repository: Path) -> Outcome:
     if done.returncode == 0:
         return _outcome(mutant, "", "the tests of the blocks pass")
     failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
+    if done.returncode != _TESTS_FAILED or not failed:
+        told = "\n".join([*done.stdout.splitlines(), *done.stderr.splitlines()][-15:])
+        raise HwflowError(f"pytest exited with {done.returncode}, which is no verdict:\n{told}")
     # The summary alone: what is before it names folders of this machine.
-    last = done.stdout.strip().splitlines()[-1:]
-    return _outcome(mutant, failed[0] if failed else "tests of the blocks", "".join(last))
+    return _outcome(mutant, failed[0], done.stdout.strip().splitlines()[-1])
 
 
 def _tests_of(mutant: Mutant) -> list[str]:

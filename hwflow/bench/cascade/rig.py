@@ -241,13 +241,14 @@ class Run:
     """What a run recorded. ``frames``: (N, frame bytes) uint8, as accepted, zeros where padded.
 
     ``arrays``: (rows, columns) int64 each; result words keep their 64 bits. ``error``: what the
-    bench found wrong by itself, with the cycle, or "".
+    bench found wrong by itself, with the cycle, or ""; ``error_frame``: the last frame accepted.
     """
 
     cycles: int
     frames: Bytes
     arrays: Mapping[Array, IntArray]
     error: str
+    error_frame: int
 
     def __getitem__(self, which: Array) -> IntArray:
         """Return one array."""
@@ -413,6 +414,7 @@ def _load(library: Path) -> ctypes.CDLL:
     handle, count = ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)
     for name, result, arguments in (
         ("soak_error", ctypes.c_char_p, []),
+        ("soak_error_frame", ctypes.c_uint64, []),
         ("soak_run", handle, [ctypes.POINTER(_Plan)]),
         ("soak_delete", None, [handle]),
         ("soak_cycles", ctypes.c_uint64, [handle]),
@@ -428,7 +430,7 @@ def _collect(rig: Rig, dll: ctypes.CDLL, plan: _Plan) -> Run:
     handle = dll.soak_run(ctypes.byref(plan))
     error = dll.soak_error().decode(errors="replace")
     if not handle:
-        return Run(0, np.empty((0, rig.frame_bytes), np.uint8), {}, error)
+        return Run(0, np.empty((0, rig.frame_bytes), np.uint8), {}, error, 0)
     try:
         count = ctypes.c_uint64()
         arrays = {}
@@ -443,6 +445,7 @@ def _collect(rig: Rig, dll: ctypes.CDLL, plan: _Plan) -> Run:
             frames.reshape(-1, rig.frame_bytes).copy(),
             arrays,
             error,
+            int(dll.soak_error_frame()),
         )
     finally:
         dll.soak_delete(handle)

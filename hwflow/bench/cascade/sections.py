@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from hwflow.bench.cascade import area as controller_area
 from hwflow.bench.cascade import mutation as mutants_of_rtl
 from hwflow.bench.cascade import speed
+from hwflow.bench.cascade.area import ControllerArea
 from hwflow.bench.cascade.check import Epoch, check
 from hwflow.bench.cascade.rig import (
     COVERAGE_BINS,
@@ -27,16 +29,18 @@ from hwflow.bench.cascade.rig import (
 from hwflow.bench.cascade.rigs import SOAK_RIGS
 from hwflow.bench.cascade.speed import Latency, Pace
 from hwflow.bench.figures import Figure, figure
-from hwflow.bench.record import Record, read_record, section, write_record
+from hwflow.bench.record import Record
+from hwflow.bench.sections import Result, measure
 from hwflow.cascade.result import FLAG_FORCED, FLAG_LONG, FLAG_ORDERED, FLAG_SHED, FLAG_SHORT
-from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
+from hwflow.rtl.accelerator import AcceleratorParameters
 
 BENCH = "cascade"
 SOAK_FRAMES, RUN_FRAMES = 1_000_000, 10_000
 # One epoch without a reset in which the 16 bits of the sample id wrap.
 LONG_EPOCH_FRAMES = 70_000
 LUTS = 1800
+MOST_STAGES = max(rig.stages for rig in SOAK_RIGS)
 EXIT_CYCLES = 16
 KILL_RATE = 0.95
 
@@ -54,40 +58,30 @@ class Bench:
     frames: int = SOAK_FRAMES
 
 
-@dataclass(frozen=True)
-class Result:
-    """Figures of one section, and the tables that they sum up."""
-
-    figures: tuple[Figure, ...]
-    details: dict[str, Any] = field(default_factory=dict)
-
-
 def run(
     bench: Bench, record_file: Path, *, only: Iterable[str] = (), progress: Progress = silent
 ) -> Record:
     """Measure the sections ``only`` (or all) and write each into ``record_file`` once it is done.
 
     Raises:
-        ConfigError: an unknown section.
+        ConfigError: an unknown section, or a place that cannot be written.
         VerificationError: the controller differs from its model; names frame and cycle.
     """
-    chosen = tuple(only) or tuple(SECTIONS)
-    for name in chosen:
-        if name not in SECTIONS:
-            raise ConfigError(f"no section {name!r}; there are {', '.join(SECTIONS)}")
-    record = read_record(record_file, BENCH)
-    for name in chosen:
-        begin = time.monotonic()
-        result = SECTIONS[name](bench, progress)
-        record.sections[name] = section(
-            result.figures,
-            result.details,
-            command=f"hwflow bench {BENCH} --only {name}",
-            seconds=time.monotonic() - begin,
-        )
-        write_record(record, record_file)
-    progress("done", len(chosen), len(chosen))
-    return record
+    sections = {name: partial(_recorded, bench, part) for name, part in SECTIONS.items()}
+    return measure(BENCH, sections, record_file, out=bench.root, only=only, progress=progress)
+
+
+def _recorded(
+    bench: Bench, part: Callable[[Bench, Progress], Result], progress: Progress
+) -> Result:
+    """Return what ``part`` finds, and of which RTL."""
+    result = part(bench, progress)
+    return Result(result.figures, {"rtl": rtl_digest(), **result.details})
+
+
+def rtl_digest() -> str:
+    """Return a hash of the controller's RTL; comments are none of it."""
+    return hashlib.sha256("\0".join(mutants_of_rtl.code().values()).encode()).hexdigest()[:16]
 
 
 def soak(bench: Bench, progress: Progress) -> Result:
@@ -100,7 +94,7 @@ def soak(bench: Bench, progress: Progress) -> Result:
         total.update(found)
         progress(rig.name, number + 1, len(SOAK_RIGS))
     note = (
-        f"{len(SOAK_RIGS)} controllers of 1, 2 and 3 stages, seeds from 0 on; "
+        f"{len(SOAK_RIGS)} controllers of 1 to {MOST_STAGES} stages, seeds from 0 on; "
         f"{total['soft resets']:,} soft and {total['hard resets']:,} hard resets, "
         f"{total['writes done'] + total['writes refused']:,} register writes and "
         f"{total['reads done'] + total['reads refused']:,} reads meanwhile"
@@ -142,6 +136,7 @@ def soak(bench: Bench, progress: Progress) -> Result:
             len(missed),
             "bins",
             provenance="simulated",
+            goal=("=", 0),
             note="; ".join(missed) or "every kind of frame and access, on every controller",
         ),
     )
@@ -188,7 +183,7 @@ _BINS = (
     "epochs drained",
     "interrupts",
     *_FLAGS,
-    *(f"exits at stage {k}" for k in range(3)),
+    *(f"exits at stage {k}" for k in range(MOST_STAGES)),
     *COVERAGE_BINS,
 )
 
@@ -198,7 +193,7 @@ def _counts(run: Run, epochs: tuple[Epoch, ...]) -> Counter[str]:
         {
             "frames": len(run.frames),
             "results": len(run.words),
-            "results equal": sum(e.delivered for e in epochs),
+            "results equal": sum(e.equal for e in epochs),
             "discarded by a reset": sum(e.frames - e.delivered for e in epochs if not e.drained),
             "cycles": run.cycles,
             "epochs": len(epochs),
@@ -210,7 +205,7 @@ def _counts(run: Run, epochs: tuple[Epoch, ...]) -> Counter[str]:
     for name, bit in _FLAGS.items():
         counts[name] = int(np.count_nonzero(flags & np.uint64(bit)))
     stage = (run.words >> np.uint64(28)) & np.uint64(15)
-    for k in range(3):
+    for k in range(MOST_STAGES):
         counts[f"exits at stage {k}"] = int(np.count_nonzero(stage == k))
     counts.update(dict(zip(COVERAGE_BINS, run[Array.COVERAGE][:, 0].tolist(), strict=True)))
     return counts
@@ -218,7 +213,7 @@ def _counts(run: Run, epochs: tuple[Epoch, ...]) -> Counter[str]:
 
 def _unreached(rig: Rig, row: dict[str, Any]) -> list[str]:
     """Return the bins that ``rig`` can reach and did not."""
-    out_of_reach = {f"exits at stage {k}" for k in range(rig.stages, 3)}
+    out_of_reach = {f"exits at stage {k}" for k in range(rig.stages, MOST_STAGES)}
     if rig.stages == 1:
         out_of_reach.add("shed")
     if not rig.reorder:
@@ -285,45 +280,64 @@ def latency(bench: Bench, progress: Progress) -> Result:
 
     figures = tuple(
         figure(
-            f"exit latency beyond the stage's, {told}",
-            worst(traffic).most,
+            f"exit latency beyond the stages' own, exit at stage {stage}, {TRAFFIC[traffic]}",
+            worst.most,
             "cycles, worst",
             provenance="simulated",
-            goal=("≤", EXIT_CYCLES),
-            note=f"completion order; worst of {worst(traffic).frames:,} frames each of "
-            f"{len(found) // 2} controllers: {worst(traffic).rig}",
+            goal=("≤", EXIT_CYCLES * (stage + 1)),
+            note=f"completion order, stages' words no wider than a beat; {EXIT_CYCLES} for each "
+            f"stage passed; worst of {worst.frames:,} frames each of {count} controllers: "
+            f"{worst.rig}",
         )
-        for traffic, told in (
-            ("alone", "one frame alone"),
-            ("stream", "stream at half the stage's pace"),
-        )
+        for (traffic, stage), (worst, count) in _worst_latency(found).items()
     )
     return Result(figures, {"runs": [asdict(one) for one in found]})
 
 
+TRAFFIC = {"alone": "one frame alone", "stream": "stream at half the stage's pace"}
+
+
+def _worst_latency(found: Iterable[Latency]) -> dict[tuple[str, int], tuple[Latency, int]]:
+    """Return by traffic and exit stage the worst, and of how many controllers."""
+    kinds: dict[tuple[str, int], list[Latency]] = {}
+    for one in found:
+        kinds.setdefault((one.traffic, one.exit_stage), []).append(one)
+    return {kind: (max(all_, key=lambda one: one.most), len(all_)) for kind, all_ in kinds.items()}
+
+
 def area(bench: Bench, progress: Progress) -> Result:
     """LUTs and longest path of the controller with registers, two stages, 32 x 32 x 3 frames."""
-    progress("yosys", 0, 1)
-    parameters = controller_area.PARAMETERS
-    found = controller_area.measure(parameters, log_dir=bench.root)
+    figures: list[Figure] = []
+    details: dict[str, Any] = {}
+    for number, (told, parameters) in enumerate(controller_area.SIZES.items()):
+        progress(f"yosys, {told}", number, len(controller_area.SIZES))
+        found = controller_area.measure(parameters, log_dir=bench.root)
+        details[told] = {"area": asdict(found), "parameters": asdict(parameters)}
+        figures += _area_figures(told, parameters, found, goal=number == 0)
+    return Result(tuple(figures), details)
+
+
+def _area_figures(
+    told: str, parameters: AcceleratorParameters, found: ControllerArea, *, goal: bool
+) -> tuple[Figure, Figure]:
     memories = "block RAM" if parameters.retention_in_block[0] else "LUTs"
     bits = " and ".join(str(stage.score_bits) for stage in parameters.stages)
-    figures = (
+    return (
         figure(
-            "controller beside retention and reorder memory",
+            f"controller beside retention and reorder memory, {told}",
             found.beside_memory,
             "LUT",
             provenance="synthesised",
-            goal=("≤", LUTS),
+            goal=("≤", LUTS) if goal else None,
             note=f"two stages, 32×32×3 bytes in beats of {parameters.frame_beat_bytes}, stages' "
             f"words of {parameters.stages[0].in_bytes}, scores of {bits} bits; "
             f"retention of {parameters.retention_frames[0]} frames in {memories}, "
-            f"{found.whole.bram36:g} BRAM36; {found.whole.lut:,} LUTs in all less "
-            f"{found.retention_lut} of the frame memory and {found.reorder_lut} of the memory of "
-            f"{parameters.reorder_frames} results",
+            f"{found.whole.bram36:g} BRAM36, queue of {parameters.queue_frames[0]}; "
+            f"{found.whole.lut:,} LUTs in all less {found.retention_lut} of the frame memory and "
+            f"{found.reorder_lut} of the memory of {parameters.reorder_frames} results",
         ),
         figure(
-            "controller, longest path",
+            f"controller, longest path, {told}",
             found.path.levels,
             "logic levels",
             provenance="synthesised",
@@ -331,7 +345,6 @@ def area(bench: Bench, progress: Progress) -> Result:
             f"{found.path_without_carry.levels}: {_path(found.path_without_carry.cells)}",
         ),
     )
-    return Result(figures, {"area": asdict(found), "parameters": asdict(parameters)})
 
 
 def _path(cells: tuple[str, ...]) -> str:

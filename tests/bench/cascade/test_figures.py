@@ -54,10 +54,18 @@ def test_the_worst_pace_counts(monkeypatch, tmp_path):
 
 
 def test_the_worst_latency_counts(monkeypatch, tmp_path):
-    found = [Latency("a", "alone", 1, 8, 8), Latency("a", "stream", 9, 8, 17)]
+    found = [
+        Latency("a", "alone", 0, 1, 8, 8),
+        Latency("a", "alone", 1, 1, 15, 33),
+        Latency("b", "alone", 1, 1, 15, 15),
+        Latency("a", "stream", 0, 9, 8, 17),
+    ]
     monkeypatch.setattr(speed, "latency", lambda: found)
-    alone, stream = sections.latency(Bench(tmp_path), silent).figures
+    alone, later, stream = sections.latency(Bench(tmp_path), silent).figures
     assert (alone.value, alone.holds) == (8, True)
+    assert (later.value, later.goal, later.holds) == (33, "≤ 32", False)
+    assert "exit at stage 1" in later.name
+    assert later.note.endswith("of 2 controllers: a")
     assert (stream.value, stream.holds) == (17, False)
 
 
