@@ -170,7 +170,8 @@ module fv_cascade #(
       c_shed : cover (sheds[0]);
       c_overtaken : cover (exits[1] && result[15:0] < newest_q);
       c_malformed : cover (exits != '0 && result[57:56] != '0);
-      c_stall : cover (in_valid && !in_ready && enable && !draining && retained[15:0] == 16'(Retain));
+      c_stall : cover (in_valid && !in_ready && enable && !draining
+          && retained[15:0] == 16'(Retain));
     end
   end
 

@@ -14,6 +14,7 @@ module hwf_cascade_count_fv #(
     parameter int unsigned ReorderFrames = 0,
     parameter int unsigned Every = 2,
     parameter int unsigned Within = 3,
+    parameter bit Drains = 1'b1,  // proves too that all leaves once no beat comes
     localparam int unsigned BeatBits = 2,
     localparam int unsigned MarginBits = 2
 ) (
@@ -315,6 +316,48 @@ module hwf_cascade_count_fv #(
       + 8'(stage_count0);
   assign lasts1 = 8'(skid1 && skid_out1[BeatBits]) + 8'(skid_spare1 && skid_held1[BeatBits])
       + 8'(stage_count1);
+
+  // ---- All leaves once no beat comes -------------------------------------------------------------
+  if (Drains) begin : gen_drains
+    // Handshakes that are left, at most, until every result has left: none goes back.
+    localparam int unsigned KEPT = 4 * FrameBeats + 5;  // a frame that waits: read, fork, stage, exit
+    localparam int unsigned TICKET = KEPT + 2;  // verdict and decision before it
+    localparam int unsigned MOST = Retain * TICKET + (3 + TICKET) + (4 * FrameBeats + TICKET) + 2
+        + (3 + 5) + 2 + 3 * 5 + 2 * 4 + 3 + 2 * (ReorderFrames + 1) + 2;
+    logic [15:0] rank, budget_q;
+    assign rank = 16'(guard_state == 2'd1 ? 4 * (FrameBeats - 32'(guard_beat)) + TICKET : 0)
+        + (guard_valid && !done0[1] ? 16'(guard_last ? 1 + TICKET : 1) : '0)
+        + (guard_valid && !done0[0] ? 16'd2 : '0) + 16'(skid0) + 16'(skid_spare0)
+        + 16'(tickets) * 16'(TICKET) + (decision_valid ? 16'(decision_escalate ? KEPT + 1 : 1) : '0)
+        + 16'(waiting) * 16'(KEPT) - 16'd4 * 16'(read_beat)
+        + (on_valid && !done1[1] ? 16'(on_last ? 1 + 5 : 1) : '0)
+        + (on_valid && !done1[0] ? 16'd2 : '0) + 16'(skid1) + 16'(skid_spare1)
+        + 16'd5 * 16'(last_tickets) + 16'd4 * (16'(exit0) + 16'(exit1)) + 16'd3 * 16'(merged)
+        + 16'd2 * stored_q + 16'(result_valid) + 16'(spare);
+    logic moved_q;  // and no beat came
+    logic [15:0] rank_q;
+    always_ff @(posedge ap_clk) begin
+      moved_q <= core_rst_n && moves && !(in_valid && in_ready);
+      rank_q  <= rank;
+    end
+    // Clocks that are left for them, one in every `Within`.
+    always_ff @(posedge ap_clk) begin
+      if (!core_rst_n || (in_valid && in_ready)) budget_q <= 16'(Within * MOST);
+      else if (complete) budget_q <= budget_q - 1'b1;
+    end
+    always_ff @(posedge ap_clk) begin
+      if (core_rst_n) begin
+        if (moved_q) p_nearer : assert (rank < rank_q);
+        h_rank : assert (32'(rank) <= MOST);
+        if (&fair) begin
+          h_budget : assert (32'(budget_q) <= Within * MOST
+              && Within * 32'(rank) <= 32'(budget_q) + 32'(still_q));
+          h_drain : assert (!complete || budget_q != '0);
+        end
+        h_still : assert (still_q == '0 || complete);
+      end
+    end
+  end
 
   always_ff @(posedge ap_clk) begin
     if (ap_rst_n) h_states : assert (guard_state != 2'd3);  // it outlives a soft reset

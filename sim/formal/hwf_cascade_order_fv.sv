@@ -39,7 +39,8 @@ module hwf_cascade_order_fv #(
       .FrameBeats(FrameBeats),
       .Queue(Queue),
       .ReorderFrames(ReorderFrames),
-      .Within(Within)
+      .Within(Within),
+      .Drains(1'b0)
   ) u_count (
       .ap_clk,
       .ap_rst_n,

@@ -113,7 +113,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task, of its covers, or of a mutation of ``broken``; why, where it failed."""
+    """What became of a task, its covers or a mutation of ``broken``; ``detail`` where it failed."""
 
     task: Task
     broken: Property | None
@@ -135,7 +135,7 @@ def load_tasks(path: Path = FOLDER / "tasks.yaml") -> list[Task]:
     rows = yaml.safe_load(path.read_text())
     for row in rows:
         inside = [other for other in rows if other["top"] in row.get("along", ())]
-        along = [name for other in inside for name in (*other["properties"], *other.get("covers", ()))]
+        along = [name for other in inside for name in other["properties"] | other.get("covers", {})]
         properties = tuple(
             Property(name, entry["says"], Mutation(**entry["mutation"]))
             for name, entry in row["properties"].items()
@@ -228,8 +228,8 @@ def write_task(
         if task.method == "bmc" and broken.mutation.depth > task.depth:
             raise ValueError(
                 f"{task.name}: the mutation of {broken.name} may show after "
-                f"{broken.mutation.depth} clocks, but only {task.depth} are proved; give it a depth "
-                f"of at most that in tasks.yaml"
+                f"{broken.mutation.depth} clocks, but only {task.depth} are proved: give it a "
+                "depth of at most that in tasks.yaml"
             )
         mode, depth = "bmc", broken.mutation.depth
     shutil.rmtree(folder, ignore_errors=True)
@@ -248,7 +248,8 @@ def write_task(
         only = f"{named(*task.covers)}\nchformal -assert -remove\nchformal -cover -remove {OTHERS}"
     if broken is not None:
         # Every other assertion goes, helpers too: what fails, fails by this property, from reset.
-        only = f"{named(broken.name)}\nselect -assert-any @wanted\nchformal -assert -remove {OTHERS}"
+        only = named(broken.name)
+        only += f"\nselect -assert-any @wanted\nchformal -assert -remove {OTHERS}"
     script = SBY.format(
         mode=mode,
         depth=depth,

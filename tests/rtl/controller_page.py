@@ -227,15 +227,17 @@ def retention_example() -> str:
 
 def formal_table() -> str:
     """Return what ``make formal`` proves of each block, by the list that it works off."""
-    lines = ["| block | holds | method, depth | sizes |", "|---|---|---|---|"]
+    lines = ["| block | holds | reached | method, depth | sizes |", "|---|---|---|---|---|"]
     for task in yaml.safe_load(TASKS.read_text(encoding="utf-8")):
         says = "; ".join(entry["says"] for entry in task["properties"].values())
+        reached = "; ".join(task.get("covers", {}).values())
         method = {"prove": "induction", "bmc": "bounded"}[task.get("method", "prove")]
-        sizes = task.get("sizes") or "; ".join(
+        cases = "; ".join(
             ", ".join(f"{name} {value}" for name, value in case.items()) for case in task["cases"]
         )
+        sizes = ": ".join(filter(None, (task.get("sizes"), cases)))
         block = task["top"].removesuffix("_fv")
-        lines.append(f"| `{block}` | {says} | {method}, {task['depth']} | {sizes} |")
+        lines.append(f"| `{block}` | {says} | {reached} | {method}, {task['depth']} | {sizes} |")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ def test_proof(name, tmp_path):
     assert outcome.holds, f"{outcome.status}\n{outcome.detail}"
 
 
+def test_covers_are_reached(tmp_path):
+    outcome = prove.reach(TASKS[COUNT], tmp_path)
+    assert outcome.holds, f"{outcome.status}\n{outcome.detail}"
+
+
 @pytest.mark.parametrize(("name", "broken"), PLANTED)
 def test_planted_mistake_fails(name, broken, tmp_path):
     task = TASKS[name]
@@ -62,6 +68,27 @@ def test_unproved_task_fails_the_command(tmp_path, monkeypatch, capsys):
     assert "NOT PROVED" in told
     (trace,) = re.findall(r"\S+\.vcd", told)
     assert Path(trace).is_file()
+
+
+def test_what_cannot_happen_is_not_reached(tmp_path, monkeypatch):
+    # A guard that never takes a frame leaves nothing to be reached, and most properties true.
+    task = replace(TASKS[COUNT], covers={"c_first": "a frame exits"}, cover_depth=10)
+    broken = tmp_path / "hwf_frame_guard.sv"
+    text = (RTL_DIR / broken.name).read_text()
+    broken.write_text(text.replace("TAKE: s_axis_tready = en", "TAKE: s_axis_tready = 1'b0 && en"))
+    sources = [broken if path.name == broken.name else path for path in CASCADE_SOURCES]
+    monkeypatch.setattr(prove, "CASCADE_SOURCES", tuple(sources))
+    outcome = prove.reach(task, tmp_path / "out")
+    assert not outcome.holds
+    assert "Unreached" in outcome.detail
+
+
+def test_mutation_shows_within_what_is_proved(tmp_path):
+    task = replace(TASKS[COUNT], method="bmc", depth=4)
+    wanted = task.properties[0]
+    assert wanted.mutation.depth > task.depth
+    with pytest.raises(ValueError, match=f"{wanted.name} may show after"):
+        prove.write_task(task, tmp_path, broken=wanted)
 
 
 def test_every_mutation_has_its_place():
