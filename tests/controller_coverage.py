@@ -11,50 +11,51 @@ import pytest
 
 @dataclass
 class Situations:
-    """Hits by group and bin, over all runs of the session; ``full`` are those of the whole matrix.
+    """Hits by group and bin, over the session's runs of one matrix; ``cases``: which have run.
 
     The bins are declared in sim/hwf_cascade/cascade_coverage.py, and every file lists all of them.
     """
 
     hits: dict[str, dict[str, int]] = field(default_factory=dict)
-    full: set[str] = field(default_factory=set)
+    cases: set[str] = field(default_factory=set)
 
-    def add(self, path: Path) -> None:
+    def add(self, case: str, path: Path) -> None:
         """Add the coverage file of one run."""
+        self.cases.add(case)
         for group, bins in json.loads(path.read_text(encoding="utf-8")).items():
             sums = self.hits.setdefault(group, {})
             for name, count in bins.items():
                 sums[name] = sums.get(name, 0) + count
 
     @property
-    def unreached(self) -> list[str]:
+    def unreached(self) -> set[str]:
         """Bins without a hit, as "group: bin"."""
-        return [
+        return {
             f"{group}: {name}"
             for group, bins in self.hits.items()
             for name, count in bins.items()
             if not count
-        ]
+        }
 
 
-SITUATIONS = pytest.StashKey[Situations]()
+SITUATIONS = pytest.StashKey[dict[str, Situations]]()
 
 
 @pytest.fixture(scope="session")
-def situations(pytestconfig) -> Situations:
-    """What the runs of this session have met so far."""
-    return pytestconfig.stash.setdefault(SITUATIONS, Situations())
+def situations(pytestconfig) -> dict[str, Situations]:
+    """What the runs of this session have met so far, by matrix."""
+    met = {"slice": Situations(), "full": Situations()}
+    return pytestconfig.stash.setdefault(SITUATIONS, met)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
-    met = config.stash.get(SITUATIONS, None)
-    if met is None or not met.hits:
-        return
-    terminalreporter.section("functional coverage of the controller")
-    for group, bins in met.hits.items():
-        reached = sum(count > 0 for count in bins.values())
-        counts = ", ".join(f"{name} {count}" for name, count in bins.items())
-        terminalreporter.write_line(f"{group} {reached}/{len(bins)}: {counts}")
-    terminalreporter.write_line(
-        f"unreached: {'; '.join(met.unreached)}" if met.unreached else "every bin was reached"
-    )
+    for matrix, met in config.stash.get(SITUATIONS, {}).items():
+        if not met.cases:
+            continue
+        terminalreporter.section(f"functional coverage of the controller, {matrix} matrix")
+        for group, bins in met.hits.items():
+            reached = sum(count > 0 for count in bins.values())
+            counts = ", ".join(f"{name} {count}" for name, count in bins.items())
+            terminalreporter.write_line(f"{group} {reached}/{len(bins)}: {counts}")
+        missed = "; ".join(sorted(met.unreached))
+        terminalreporter.write_line(f"unreached: {missed}" if missed else "every bin was reached")

@@ -114,6 +114,18 @@ class Registers:
         answer = await self.master.write(offset, word.to_bytes(size, "little"))
         return int(answer.resp)
 
+    async def write_strobed(self, offset: int, word: int, strobes: int) -> int:
+        """Write ``word`` with these four strobes; no other write may be under way. Response.
+
+        ``write`` shows zeros in the bytes that it does not strobe, this all of ``word``.
+        """
+        from cocotbext.axi.axil_channels import AxiLiteAWTransaction, AxiLiteWTransaction
+
+        channels = self.master.write_if
+        await channels.aw_channel.send(AxiLiteAWTransaction(awaddr=offset))
+        await channels.w_channel.send(AxiLiteWTransaction(wdata=word, wstrb=strobes))
+        return int((await channels.b_channel.recv()).bresp)
+
 
 def parameters() -> dict[str, int]:
     """Return the build parameters of the block, as its launcher passed them."""

@@ -14,6 +14,10 @@ module hwf_regs_fv #(
     parameter int unsigned ThresholdWord = 0,
     parameter int unsigned FramesWord = 0,
     parameter int unsigned StatusWord = 0,
+    // At the same place in every map.
+    parameter int unsigned ControlWord = 5,
+    parameter int unsigned LowWord = 8,
+    parameter int unsigned HighWord = 9,
     parameter int unsigned Every = 2
 ) (
     input wire logic ap_clk,
@@ -35,7 +39,7 @@ module hwf_regs_fv #(
   localparam logic [1:0] OKAY = 2'b00;
   localparam logic [1:0] SLVERR = 2'b10;
 
-  logic awready, wready, bvalid, arready, rvalid, alarm;
+  logic awready, wready, bvalid, arready, rvalid, alarm, soft_reset;
   logic [1:0] bresp, rresp;
   logic [31:0] rdata, threshold;
 
@@ -43,6 +47,7 @@ module hwf_regs_fv #(
       .ap_clk,
       .ap_rst_n,
       .clear_i(clear),
+      .control_soft_reset_o(soft_reset),
       .threshold_0_o(threshold),
       .frames_in_event_i(frame_event),
       .irq_status_alarm_event_i(alarm_event),
@@ -160,7 +165,10 @@ module hwf_regs_fv #(
   // ---- What the registers must hold -------------------------------------------------------------
   logic alive_q, alarm_event_q, alarm_q, asked_q;
   logic [9:0] asked_word_q;
-  logic [31:0] threshold_q, frames_q, frames_then_q;
+  logic [31:0] threshold_q, frames_q, frames_then_q, low_then_q, high_q, high_then_q;
+  logic [63:0] timer_q;
+  logic ask;
+  assign ask = arvalid && arready;
   always_ff @(posedge ap_clk) begin
     alive_q <= ap_rst_n;
     threshold_q <= threshold;
@@ -168,9 +176,15 @@ module hwf_regs_fv #(
     alarm_event_q <= alarm_event;
     if (!ap_rst_n || clear) frames_q <= '0;
     else if (frame_event) frames_q <= frames_q + 1'b1;
-    asked_q <= ap_rst_n && arvalid && arready;
+    if (!ap_rst_n || clear) timer_q <= '0;
+    else timer_q <= timer_q + 1'b1;
+    if (!ap_rst_n) high_q <= '0;
+    else if (ask && 32'(araddr[11:2]) == LowWord) high_q <= timer_q[63:32];
+    asked_q <= ap_rst_n && ask;
     asked_word_q <= araddr[11:2];
     frames_then_q <= frames_q;
+    low_then_q <= timer_q[31:0];
+    high_then_q <= high_q;
   end
 
   always_ff @(posedge ap_clk) begin
@@ -182,7 +196,11 @@ module hwf_regs_fv #(
           ? (threshold_q & ~mask) | (data_q & mask) : threshold_q));
       p_sticky : assert (alarm == (alarm_event_q
           || (alarm_q && !(done && 32'(word_q) == StatusWord && data_q[0] && strobe_q[0]))));
+      p_pulse : assert (soft_reset
+          == (done && 32'(word_q) == ControlWord && data_q[1] && strobe_q[0]));
       if (asked_q) begin
+        p_timer : assert ((32'(asked_word_q) != LowWord || rdata == low_then_q)
+            && (32'(asked_word_q) != HighWord || rdata == high_then_q));
         p_read : assert (rvalid && rresp == (Mapped[asked_word_q] ? OKAY : SLVERR)
             && (Mapped[asked_word_q] || rdata == '0)
             && (32'(asked_word_q) != IdWord || rdata == Id)
@@ -199,6 +217,8 @@ module hwf_regs_fv #(
   (* hierconn *)logic [31:0] \u_dut.wdata_q ;
   (* hierconn *)logic [3:0] \u_dut.wstrb_q ;
   (* hierconn *)logic [31:0] \u_dut.frames_in_q ;
+  (* hierconn *)logic [63:0] \u_dut.timer_q ;
+  (* hierconn *)logic [31:0] \u_dut.timer_high_q ;
   always_ff @(posedge ap_clk) begin
     if (ap_rst_n && alive_q) begin
       h_aw : assert (\u_dut.aw_full_q == (aw_q && !done));
@@ -207,6 +227,7 @@ module hwf_regs_fv #(
       if (w_q) h_data : assert (\u_dut.wdata_q == data_q && \u_dut.wstrb_q == strobe_q);
       h_told : assert (!told_q || bvalid);
       h_frames : assert (\u_dut.frames_in_q == frames_q);
+      h_timer : assert (\u_dut.timer_q == timer_q && \u_dut.timer_high_q == high_q);
       if (fair && waits_q != '0 && !done) h_waits : assert (bvalid && 32'(waits_q) <= 32'(since));
     end
   end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cocotb
 from cascade_bench import Cascade
 from cocotb.triggers import ClockCycles
-from design import FULL, SHAPE, N
+from design import DRAINING, FULL, SHAPE, N
 from matrix import hardness
 from streams import PATTERNS
 
@@ -43,6 +43,23 @@ async def each_after_each(dut, length, before, forced):
     await cascade.start()
     await cascade.configure(force=N - 1 if forced else None, order=True, shed=True)
     send(cascade, (before, length, BEATS, length, BEATS))
+    await cascade.drain()
+    _, counters = cascade.check()
+    await cascade.check_counters(counters)
+
+
+@cocotb.test()
+async def nothing_inside_but_not_idle(dut):
+    """While the rest of a frame is to come, its result gone, status tells of draining only."""
+    cascade = Cascade(dut, name="malformed-rest")
+    await cascade.start()
+    cascade.send(cascade.frame([False] * N), beats=BEATS + 4)
+    rest = [cascade.source.queue.pop() for _ in range(2)]
+    await cascade.bench.until(lambda: bool(cascade.results), limit=1000, what="result")
+    assert not int(dut.u_cascade.inside_q.value)
+    status = await cascade.read("status")
+    assert status == DRAINING, f"status {status:#b} in the middle of draining"
+    cascade.source.queue.extend(reversed(rest))
     await cascade.drain()
     _, counters = cascade.check()
     await cascade.check_counters(counters)

@@ -6,7 +6,7 @@ import cocotb
 from bench import SLVERR
 from cascade_bench import Cascade
 from cocotb.triggers import ClockCycles, RisingEdge
-from design import CONTROL, ENABLE, ORDER, REGISTERS, SHAPE, SHED, N
+from design import CONTROL, ENABLE, ORDER, REGISTERS, SHAPE, SHED, SOFT_RESET, N
 
 from hwflow.rtl.registers import ID, VERSION
 
@@ -65,6 +65,19 @@ async def strobes_and_unclaimed_bits(dut):
 
 
 @cocotb.test()
+async def soft_reset_needs_its_strobe(dut):
+    """A 1 in bit soft_reset does nothing unless its byte is strobed."""
+    cascade = Cascade(dut, name="soft-reset-strobe")
+    await cascade.start()
+    for strobes, resets in ((0b1110, 0), (0b0000, 0), (0b0001, 1)):
+        answer = await cascade.registers.write_strobed(CONTROL, ENABLE | SOFT_RESET, strobes)
+        assert answer == 0
+        await ClockCycles(dut.ap_clk, 20)
+        seen = len(cascade.watch.resets)
+        assert seen == resets, f"{seen} soft resets after strobes {strobes:04b}"
+
+
+@cocotb.test()
 async def clock_counter(dut):
     """Two reads of the 64-bit counter differ by the clocks between them."""
     cascade = Cascade(dut, name="clock")
@@ -90,3 +103,20 @@ async def clock_counter(dut):
     third = await cascade.read("cycles_low")
     assert third - second == reads[4] - reads[2], f"{third - second} clocks, saw {reads}"
     assert first < 200
+
+
+@cocotb.test()
+async def upper_half_is_latched_with_the_lower(dut):
+    """Whatever else is read meanwhile, cycles_high tells of the last read of cycles_low."""
+    cascade = Cascade(dut, name="latch")
+    await cascade.start()
+    timer = dut.u_regs.timer_q
+    timer.value = (7 << 32) | 0xFFFF_FF80
+    await cascade.read("cycles_low")
+    await cascade.bench.until(lambda: int(timer.value) >> 32 == 8, limit=200, what="upper half 8")
+    for name in ("id", "frames_in", "cycles_high"):
+        await cascade.read(name)
+    high = await cascade.read("cycles_high")
+    assert high == 7, f"cycles_high {high}: latched by a read of another register"
+    await cascade.read("cycles_low")
+    assert await cascade.read("cycles_high") == 8

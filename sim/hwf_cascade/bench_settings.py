@@ -8,7 +8,18 @@ from bench import SLVERR
 from cascade_bench import Cascade
 from cascade_coverage import COVERAGE
 from cocotb.triggers import ClockCycles, RisingEdge
-from design import FULL, IRQ_ALARM, IRQ_MALFORMED, IRQ_SHED, REGISTERS, SHAPE, N
+from design import (
+    CONTROL,
+    FULL,
+    IRQ_ALARM,
+    IRQ_MALFORMED,
+    IRQ_SHED,
+    REGISTERS,
+    SHAPE,
+    SOFT_RESET,
+    N,
+    control,
+)
 from dummy_scores import scores_of
 from matrix import hardness
 from streams import PATTERNS
@@ -113,6 +124,35 @@ async def threshold_is_met_by_its_own_value(dut, stage, more):
         await cascade.drain()
     _, counters = cascade.check()
     assert counters.exits[stage + more] == 6
+
+
+@cocotb.test(skip=N < 2)
+async def soft_reset_begins_a_new_alarm_window(dut):
+    """Decisions before it do not count: two unsure ones there and two behind it are no four."""
+    cascade = Cascade(dut, name="alarm-window")
+    await cascade.start()
+    await cascade.write("alarm_window", 4)
+    await cascade.write("alarm_limit", 2)
+
+    async def decide(*unsure):
+        for hard in unsure:
+            cascade.send(cascade.frame([hard] * N))
+        await cascade.drain()
+
+    await decide(True, True)
+    cascade.check()
+    assert await cascade.registers.write(CONTROL, control() | SOFT_RESET) == 0
+    await ClockCycles(dut.ap_clk, 20)
+    assert cascade.watch.resets, "soft reset did nothing"
+    await decide(True, True, False, False)
+    assert not cascade.watch.alarms, f"alarms at cycles {cascade.watch.alarms}"
+    assert await cascade.read("irq_status") == 0
+    # The next window is whole and above the limit.
+    await decide(True, False, True, True)
+    cascade.check_alarms(window=4, limit=2)
+    assert await cascade.read("irq_status") == IRQ_ALARM
+    _, counters = cascade.check()
+    await cascade.check_counters(counters)
 
 
 class Interrupts:

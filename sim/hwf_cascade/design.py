@@ -52,6 +52,7 @@ REGISTERS = cascade_registers(
 )
 CONTROL = REGISTERS["control"].offset
 ENABLE, SOFT_RESET, FORCE, ORDER, SHED = 1 << 0, 1 << 1, 1 << 2, 1 << 8, 1 << 9
+DRAINING = 1 << 1  # of status
 IRQ_ALARM, IRQ_MALFORMED, IRQ_SHED = 1 << 0, 1 << 1, 1 << 2
 
 FRAME_CYCLES = 3000  # generous bound on the clocks of a frame, stalls included

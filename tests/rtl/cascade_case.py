@@ -119,8 +119,7 @@ class Case:
 
 
 def wrapper(index: int, dummy: Dummy) -> str:
-    """Return module stage<index>: plain ports as a stitched stage has; stage 1 can be held."""
-    hold = "hwf_accelerator.hold_stage1" if index == 1 else "1'b0"
+    """Return module stage<index>: plain ports as a stitched stage has; it can be held."""
     return f"""
 module stage{index} (
     input wire ap_clk,
@@ -132,7 +131,7 @@ module stage{index} (
     output wire m_axis_0_tvalid,
     input wire m_axis_0_tready
 );
-  wire hold = {hold};
+  wire hold = hwf_accelerator.hold_stage[{index}];
   wire valid;
   assign m_axis_0_tvalid = valid && !hold;
   dummy_stage #(
@@ -151,9 +150,10 @@ def build(case: Case, folder: Path) -> Path:
     """Compile ``case`` in ``folder`` and return the build's folder."""
     texts = {f"stage{k}.sv": wrapper(k, dummy) for k, dummy in enumerate(case.dummies)}
     texts |= render(case.parameters)
-    # A handle for the bench: while it is set, stage 1 gives no answer.
+    # A handle for the bench: while a stage's bit is set, that stage gives no answer.
+    reset, last = "  logic core_rst_n;\n", len(case.dummies) - 1
     texts[f"{TOP}.sv"] = texts[f"{TOP}.sv"].replace(
-        "  logic core_rst_n;\n", "  logic core_rst_n;\n  logic hold_stage1 = 1'b0;\n"
+        reset, f"{reset}  logic [{last}:0] hold_stage = '0;\n"
     )
     sources = [*CASCADE_SOURCES, Path(bench.__file__).parent / DUMMY]
     for name, text in texts.items():

@@ -53,14 +53,13 @@ def test_cascade(built, situations, name, matrix):
     coverage = folder / "coverage.json"
     coverage.unlink(missing_ok=True)
     simulate(CASES[name], folder, BENCHES, env={"HWF_MATRIX": matrix})
-    situations.add(coverage)
-    if matrix == "full":
-        situations.full.add(name)
+    situations[matrix].add(name, coverage)
 
 
-@pytest.mark.slow
-def test_every_situation_was_met(situations):
-    """Must run after the whole matrix, as it does in this file's order."""
-    if missing := set(CASES) - situations.full:
-        pytest.skip(f"needs the full matrix of {', '.join(sorted(missing))} in the same session")
-    assert not situations.unreached
+@pytest.mark.parametrize("matrix", ["slice", pytest.param("full", marks=pytest.mark.slow)])
+def test_every_situation_was_met(situations, matrix):
+    """Must run after all runs of the matrix, as it does in this file's order."""
+    met = situations[matrix]
+    if missing := set(CASES) - met.cases:
+        pytest.skip(f"needs the {matrix} of {', '.join(sorted(missing))} in the same session")
+    assert not met.unreached

@@ -64,7 +64,6 @@ def test_result_word_is_the_packers():
 
 
 def word(fields):
-
     values = {name: np.array([value], dtype=np.int64) for name, value in fields.items()}
     return int(result.pack(result.Results(**values))[0])
 
