@@ -204,6 +204,9 @@ def _build_details(folder: Path) -> Data:
         "top": design["top"],
         "ii_bound_cycles": [stage["ii_bound_cycles"] for stage in design["stages"]],
         "retention_frames": design["retention_frames"],
+        "queue_frames": design["queue_frames"],
+        "reorder_frames": design["reorder_frames"],
+        "last_frames": design["last_frames"],
         **_totals(links),
     }
 

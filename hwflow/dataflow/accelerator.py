@@ -21,11 +21,12 @@ from hwflow.cost.controller import retention_in_block
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
 from hwflow.dataflow.folding.file import stage_name
+from hwflow.dataflow.folding.problem import vector
 from hwflow.dataflow.lint import LINT_FILE, render_waivers
 from hwflow.dataflow.reach import Traffic, traffic
 from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, connected, generate, to_layers
 from hwflow.dataflow.stitch import RTL
-from hwflow.dataflow.surroundings import Buffers, Surroundings, buffers_of, ports_of
+from hwflow.dataflow.surroundings import Buffers, Surroundings, buffers_of, doubts, ports_of
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.lower.lowering import InputSpec, lower_file
@@ -37,6 +38,8 @@ Model = Any
 
 log = logging.getLogger(__name__)
 
+# Part of the budget from which on retention that was asked for is named where nothing fits.
+_MUCH = 0.1
 PARTS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
 BUNDLE = "bundle"
 FILE_LIST = "rtl.f"
@@ -155,7 +158,17 @@ def _fold(design: Design, bundle: Bundle, models: Sequence[Model], planned: Traf
         frame_beats=_frame_beats(design, bundle),
     )
     around = Surroundings(design, bundle, models, planned)
-    return solve_plan(models, request, around=around.least(), surroundings=around.now)
+    try:
+        return solve_plan(models, request, around=around.least(), surroundings=around.now)
+    except ConfigError as error:
+        retained = around.retained()
+        limit = request.budget(vector(retained)).limit
+        if not (vector(retained) > _MUCH * limit).any():
+            raise
+        raise ConfigError(
+            f"{error}. retention_frames: {design.retention_frames} takes "
+            f"{retained.bram36:,.0f} BRAM36 and {retained.lut:,.0f} LUTs of it; name fewer, or auto"
+        ) from error
 
 
 def _copy_bundle(bundle: Bundle, source: Path, target: Path) -> None:
@@ -181,6 +194,8 @@ def _compose(
     """
     hardware = tuple(stage.hardware for stage in stages)
     buffers = buffers_of(design, hardware, planned)
+    for doubt in doubts(design, hardware, planned, buffers):
+        log.warning("%s", doubt)
     beats = -(-bundle.frame_bytes // design.frame_beat_bytes)
     parameters = AcceleratorParameters(
         stages=ports_of(hardware),

@@ -122,6 +122,18 @@ def test_wrong_number_of_stages(tiny_bundle, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_retention_that_does_not_fit_is_named(tiny_bundle, tmp_path):
+    design = tiny_design(400, 900).model_copy(update={"retention_frames": 2**15})
+    with pytest.raises(ConfigError, match=r"retention_frames: 32768 takes [\d,]+ BRAM36"):
+        build(design, tiny_bundle, tmp_path / "out")
+
+
+def test_a_build_tells_what_falls_short(tiny_bundle, tmp_path, caplog):
+    design = tiny_design(400, 900).model_copy(update={"escalation_rate": 1.0})
+    build(design, tiny_bundle, tmp_path / "out")
+    assert "stage1 cannot keep up" in caplog.text
+
+
 def test_one_stage_needs_no_retention(tmp_path, frames):
     bundle = write_bundle(tmp_path / "bundle", tiny_nets()[:1], frames)
     accelerator = build(tiny_design(400), bundle, tmp_path / "out")
