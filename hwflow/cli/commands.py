@@ -224,11 +224,15 @@ def simulate(
     out: Path | None,
     seed: int,
     frames: int | None,
+    order: bool,
+    shed: bool,
     dry_run: bool,
 ) -> None:
     """Simulate an accelerator."""
     folder = out or accelerator.parent / jobs.SIMULATION
-    job = jobs.simulate_job(accelerator, out=folder, seed=seed, frames=frames)
+    job = jobs.simulate_job(
+        accelerator, out=folder, seed=seed, frames=frames, order=order, shed=shed
+    )
     _single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
 
 
