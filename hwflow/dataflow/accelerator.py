@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ def build(
             f"design {design.name!r} has {len(design.stages)} stages, bundle {bundle.name!r} has "
             f"{len(bundle.stages)}; give each stage of the bundle one entry in the design's stages"
         )
+    for doubt in beyond_margins(bundle):
+        log.warning("%s: %s", bundle_dir / BUNDLE_FILE, doubt)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as name,
@@ -90,6 +92,19 @@ def build(
         accelerator = _build(design, bundle, bundle_dir, folder, Path(scratch), progress)
         _publish(folder, out_dir)
     return accelerator
+
+
+def beyond_margins(bundle: Bundle) -> Iterator[str]:
+    """Yield the thresholds that no margin reaches."""
+    for k, (threshold, stage) in enumerate(
+        zip(bundle.policy.threshold_int, bundle.stages, strict=False)
+    ):
+        most = (1 << stage.score_bits) - 1
+        if threshold > most:
+            yield (
+                f"policy.threshold_int.{k}: {threshold} is above every margin of {stage.name}, "
+                f"{most} at most: no frame exits early there"
+            )
 
 
 def _build(
