@@ -75,7 +75,7 @@ def recipe(tmp_path, edit):
     [
         (lambda r: r.pop("seed"), "seed: Field required"),
         (lambda r: r.update(seed="seven"), "seed: Input should be a valid integer"),
-        (lambda r: r.update(colour="red"), "colour: Extra inputs are not permitted"),
+        (lambda r: r.update(colour="red"), "colour: unknown key"),
         (lambda r: r["dataset"].update(name="birds"), "dataset.name"),
         (lambda r: r["stages"][1].update(weight_bit_width=9), "stages.1.weight_bit_width"),
     ],

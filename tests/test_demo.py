@@ -154,6 +154,21 @@ def test_a_moved_accelerator_simulates_on_a_few_frames(hwflow, demo_run, tmp_pat
     assert (tmp_path / "simulation" / "simulation.json").is_file()
 
 
+def test_order_and_shedding_are_simulated_and_compared(hwflow, demo_run, tmp_path):
+    done = hwflow(
+        *("simulate", demo_run.accelerator, "--out", tmp_path / "s"),
+        *("--frames", "32", "--order", "--shed", "--json"),
+    )
+    assert done.code == 0, done.err
+    assert done.data["mismatches"] == 0
+    links = [link["link"] for link in done.data["exactness"]]
+    assert "numpy controller ↔ cascade RTL, order set, shed set" in links
+    assert "shed_0" in done.data["cascade"]["counters"]
+    refused = hwflow("simulate", demo_run.accelerator, "--images", "40", "--order")
+    assert refused.code == 2
+    assert "leave out --images" in refused.err
+
+
 def flip_weight(folder):
     path = folder / "rtl" / "stage0_conv1_HwfXnorMVAU_rtl_weights.dat"
     words = path.read_text().split()

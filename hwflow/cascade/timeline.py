@@ -84,6 +84,27 @@ class Traffic:
     shed: BoolArray | None = None
     forced: BoolArray | None = None
 
+    def __post_init__(self) -> None:
+        for name, kind in (
+            ("exit_stage", np.integer),
+            ("arrival", np.integer),
+            ("order", np.bool_),
+            ("shed", np.bool_),
+            ("forced", np.bool_),
+        ):
+            given = getattr(self, name)
+            if given is None and name != "exit_stage":
+                continue
+            expected = "an array (N,) of " + ("bool" if kind is np.bool_ else "integers")
+            if not isinstance(given, np.ndarray):
+                raise ValueError(f"{name}: expected {expected}, got {type(given).__name__}")
+            if given.ndim != 1 or not np.issubdtype(given.dtype, kind):
+                raise ValueError(
+                    f"{name}: expected {expected}, got shape {given.shape} of {given.dtype}"
+                )
+        if not self.count:
+            raise ValueError("exit_stage: expected at least one frame, got none")
+
     @property
     def count(self) -> int:
         """N."""

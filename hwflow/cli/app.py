@@ -254,6 +254,12 @@ def simulate(
     frames: Annotated[
         int | None, typer.Option("--frames", min=2, help="Only the first so many test frames.")
     ] = None,
+    order: Annotated[
+        bool, typer.Option("--order", help="Results in order of acceptance (control.order).")
+    ] = False,
+    shed: Annotated[
+        bool, typer.Option("--shed", help="Full queues shed frames (control.shed).")
+    ] = False,
     images: Annotated[
         int | None,
         typer.Option(
@@ -297,8 +303,21 @@ def simulate(
     """Run the test frames, or any number of images, through the RTL; compare every integer."""
     output = _start(json, verbose)
     if images is None and from_ is None and jobs is None and vcd is None and vcd_frames is None:
-        commands.simulate(output, accelerator, out=out, seed=seed, frames=frames, dry_run=dry_run)
+        commands.simulate(
+            output,
+            accelerator,
+            out=out,
+            seed=seed,
+            frames=frames,
+            order=order,
+            shed=shed,
+            dry_run=dry_run,
+        )
         return
+    if order or shed:
+        raise ConfigError(
+            "--order and --shed go with the golden check; leave out --images, --from, --jobs, --vcd"
+        )
     if frames is not None:
         raise ConfigError("--frames is for the golden check; --images says how many images to send")
     volume.simulate(

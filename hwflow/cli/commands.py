@@ -204,6 +204,9 @@ def _build_details(folder: Path) -> Data:
         "top": design["top"],
         "ii_bound_cycles": [stage["ii_bound_cycles"] for stage in design["stages"]],
         "retention_frames": design["retention_frames"],
+        "queue_frames": design["queue_frames"],
+        "reorder_frames": design["reorder_frames"],
+        "last_frames": design["last_frames"],
         **_totals(links),
     }
 
@@ -221,11 +224,15 @@ def simulate(
     out: Path | None,
     seed: int,
     frames: int | None,
+    order: bool,
+    shed: bool,
     dry_run: bool,
 ) -> None:
     """Simulate an accelerator."""
     folder = out or accelerator.parent / jobs.SIMULATION
-    job = jobs.simulate_job(accelerator, out=folder, seed=seed, frames=frames)
+    job = jobs.simulate_job(
+        accelerator, out=folder, seed=seed, frames=frames, order=order, shed=shed
+    )
     _single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
 
 

@@ -284,19 +284,35 @@ def verify_job(accelerator_dir: Path, *, out: Path, seed: int) -> Job:
     return Job(step, action)
 
 
-def simulate_job(accelerator_dir: Path, *, out: Path, seed: int, frames: int | None = None) -> Job:
+def simulate_job(
+    accelerator_dir: Path,
+    *,
+    out: Path,
+    seed: int,
+    frames: int | None = None,
+    order: bool = False,
+    shed: bool = False,
+) -> Job:
     """Run the golden frames through the accelerator's RTL."""
     accelerator_dir, out = accelerator_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.simulate.step import simulate
 
-        simulate(accelerator_dir, folder, seed=seed, frames=frames, progress=progress)
+        simulate(
+            accelerator_dir,
+            folder,
+            seed=seed,
+            frames=frames,
+            order=order,
+            shed=shed,
+            progress=progress,
+        )
 
     step = Step(
         "simulate",
         out,
-        {"frames": frames},
+        {"frames": frames, "order": order, "shed": shed},
         inputs={"accelerator": accelerator_dir},
         packages=CODE["simulate"],
         tools=TOOLS["simulate"],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,19 +23,92 @@ class StrictModel(BaseModel):
 M = TypeVar("M", bound=StrictModel)
 
 
-def describe(error: ValidationError) -> str:
-    """Return one line per problem: ``field: what is wrong (got value)``."""
-    lines = []
+Place = tuple[str | int, ...]
+
+
+def describe(
+    error: ValidationError, data: Any, model: type[BaseModel], *, overrides: tuple[str, ...] = ()
+) -> str:
+    """Return one line per wrong place of ``data``: ``field: what is wrong (got value)``.
+
+    What several alternatives of one field say is told together. ``overrides``: assignments of
+    ``--set``, named where it was they that put the value there.
+    """
+    told: dict[Place, list[str]] = {}
+    values = {}
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "(top level)"
-        got = problem.get("input")
-        shown = "" if isinstance(got, dict) else f" (got {got!r})"
-        lines.append(f"  {where}: {problem['msg']}{shown}")
+        place = _place(problem["loc"], data)
+        if problem["type"] == "missing":
+            place = (*place, problem["loc"][-1])
+        if problem["type"] == "extra_forbidden":
+            text = _unknown(place, model)
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+        texts = told.setdefault(place, [])
+        if text not in texts:
+            texts.append(text)
+        values[place] = problem.get("input")
+    lines = []
+    for place, texts in told.items():
+        if any(len(other) > len(place) > 0 and other[: len(place)] == place for other in told):
+            continue  # an alternative that was not meant: what is wrong lies further in
+        where = ".".join(map(str, place))
+        text = " or ".join([texts[0], *(text.removeprefix(_SHOULD) for text in texts[1:])])
+        shown = "" if isinstance(values[place], dict) else f" (got {values[place]!r})"
+        given = [each for each in overrides if _sets(each, where)]
+        shown += "".join(f", from --set {each}" for each in given[-1:])
+        lines.append(f"  {where or '(top level)'}: {text}{shown}")
     return "\n".join(lines)
 
 
-def parse(model: type[M], data: Any, *, source: str) -> M:
+_SHOULD = "Input should be "
+
+
+def _place(loc: Place, data: Any) -> Place:
+    """Return where in ``data`` the error at ``loc`` is, without the names of alternatives."""
+    place: Place = ()
+    for part in loc:
+        found = (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        )
+        if found:
+            data = data[part]
+            place = (*place, part)
+    return place
+
+
+def _unknown(place: Place, model: type[BaseModel]) -> str:
+    """Say that there is no such key, and which one is like it."""
+    models = [model]
+    for part in place[:-1]:
+        inner = [m.model_fields[part] for m in models if part in m.model_fields]
+        if inner:
+            models = [m for field in inner for m in _models(field.annotation)]
+    known = [name for m in models for name in m.model_fields]
+    if place[-1] in known:
+        return "does not go with the kind chosen here"
+    close = get_close_matches(str(place[-1]), known, n=1)
+    return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that ``annotation`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _sets(assignment: str, where: str) -> bool:
+    """Whether a ``--set`` gave the value at ``where``, or what it lies in."""
+    path = assignment.partition("=")[0]
+    return where == path or where.startswith(f"{path}.")
+
+
+def parse(model: type[M], data: Any, *, source: str, overrides: tuple[str, ...] = ()) -> M:
     """Return ``data`` as ``model``; ``source`` names its origin in the error.
+
+    ``overrides``: assignments of ``--set`` that are in ``data`` already.
 
     Goes through JSON, so that lists become tuples and strings become enums, but a number in
     quotes is still refused.
@@ -52,7 +126,8 @@ def parse(model: type[M], data: Any, *, source: str) -> M:
             error.errors()[0]["type"] == "json_invalid"
         ):  # json.dumps wrote it: only its depth can be
             raise ConfigError(f"{source}: nested too deep") from error
-        raise ConfigError(f"{source}:\n{describe(error)}") from error
+        told = describe(error, json.loads(text), model, overrides=overrides)
+        raise ConfigError(f"{source}:\n{told}") from error
     except (RecursionError, ValueError) as error:  # an alias of what it stands in
         raise ConfigError(f"{source}: nested too deep, or within itself") from error
     wrong = list(_truths_as_numbers(json.loads(text), parsed.model_dump(mode="json")))
@@ -134,11 +209,13 @@ def load(model: type[M], path: Path, *, overrides: tuple[str, ...] = ()) -> M:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file; damaged?") from error
     data = _read_json(text, path) if path.suffix == ".json" else _read_yaml(text, path)
+    if data is None and path.suffix != ".json":
+        raise ConfigError(f"{path}: is empty; expected keys and values")
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(data).__name__}")
     for assignment in overrides:
         set_value(data, assignment)
-    return parse(model, data, source=str(path))
+    return parse(model, data, source=str(path), overrides=overrides)
 
 
 class _Object(dict[str, Any]):

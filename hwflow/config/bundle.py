@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -69,7 +69,7 @@ class Policy(StrictModel):
     """Exit stage k iff its margin >= ``threshold_int[k]``; the last stage always exits."""
 
     score: Literal["margin"]
-    threshold_int: tuple[int, ...]
+    threshold_int: tuple[Annotated[int, Field(ge=0, lt=1 << 32)], ...]
     calibration: Calibration | None
 
 

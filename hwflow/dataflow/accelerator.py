@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from hwflow.cost.controller import retention_in_block
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding import Plan, read_plan, request_of, solve_plan
 from hwflow.dataflow.folding.file import stage_name
+from hwflow.dataflow.folding.problem import vector
 from hwflow.dataflow.lint import LINT_FILE, render_waivers
 from hwflow.dataflow.reach import Traffic, traffic
 from hwflow.dataflow.stage import GRAPHS, Stage, StageConfig, connected, generate, to_layers
 from hwflow.dataflow.stitch import RTL
-from hwflow.dataflow.surroundings import Buffers, Surroundings, buffers_of, ports_of
+from hwflow.dataflow.surroundings import Buffers, Surroundings, buffers_of, doubts, ports_of
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.lower.lowering import InputSpec, lower_file
@@ -37,6 +38,8 @@ Model = Any
 
 log = logging.getLogger(__name__)
 
+# Part of the budget from which on retention that was asked for is named where nothing fits.
+_MUCH = 0.1
 PARTS = {"pynq-z1": "xc7z020clg400-1", "pynq-z2": "xc7z020clg400-1"}
 BUNDLE = "bundle"
 FILE_LIST = "rtl.f"
@@ -78,6 +81,8 @@ def build(
             f"design {design.name!r} has {len(design.stages)} stages, bundle {bundle.name!r} has "
             f"{len(bundle.stages)}; give each stage of the bundle one entry in the design's stages"
         )
+    for doubt in beyond_margins(bundle):
+        log.warning("%s: %s", bundle_dir / BUNDLE_FILE, doubt)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{out_dir.name}-", dir=out_dir.parent) as name,
@@ -87,6 +92,19 @@ def build(
         accelerator = _build(design, bundle, bundle_dir, folder, Path(scratch), progress)
         _publish(folder, out_dir)
     return accelerator
+
+
+def beyond_margins(bundle: Bundle) -> Iterator[str]:
+    """Yield the thresholds that no margin reaches."""
+    for k, (threshold, stage) in enumerate(
+        zip(bundle.policy.threshold_int, bundle.stages, strict=False)
+    ):
+        most = (1 << stage.score_bits) - 1
+        if threshold > most:
+            yield (
+                f"policy.threshold_int.{k}: {threshold} is above every margin of {stage.name}, "
+                f"{most} at most: no frame exits early there"
+            )
 
 
 def _build(
@@ -155,7 +173,17 @@ def _fold(design: Design, bundle: Bundle, models: Sequence[Model], planned: Traf
         frame_beats=_frame_beats(design, bundle),
     )
     around = Surroundings(design, bundle, models, planned)
-    return solve_plan(models, request, around=around.least(), surroundings=around.now)
+    try:
+        return solve_plan(models, request, around=around.least(), surroundings=around.now)
+    except ConfigError as error:
+        retained = around.retained()
+        limit = request.budget(vector(retained)).limit
+        if not (vector(retained) > _MUCH * limit).any():
+            raise
+        raise ConfigError(
+            f"{error}. retention_frames: {design.retention_frames} takes "
+            f"{retained.bram36:,.0f} BRAM36 and {retained.lut:,.0f} LUTs of it; name fewer, or auto"
+        ) from error
 
 
 def _copy_bundle(bundle: Bundle, source: Path, target: Path) -> None:
@@ -181,6 +209,8 @@ def _compose(
     """
     hardware = tuple(stage.hardware for stage in stages)
     buffers = buffers_of(design, hardware, planned)
+    for doubt in doubts(design, hardware, planned, buffers):
+        log.warning("%s", doubt)
     beats = -(-bundle.frame_bytes // design.frame_beat_bytes)
     parameters = AcceleratorParameters(
         stages=ports_of(hardware),

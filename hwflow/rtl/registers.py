@@ -37,7 +37,19 @@ class Kind(StrEnum):
     STICKY = "sticky"
 
 
+KINDS = {
+    Kind.SETTING: "keeps what is written",
+    Kind.PULSE: "acts when 1 is written, reads 0",
+    Kind.CONSTANT: "fixed in the design",
+    Kind.STATUS: "an input as it is now",
+    Kind.COUNTER: "counts events, wraps; a soft reset clears it",
+    Kind.PEAK: "highest value since reset, or soft reset",
+    Kind.TIMER: "clocks since reset, or soft reset, lower half; a read latches the upper one",
+    Kind.TIMER_HIGH: "the latched upper half",
+    Kind.STICKY: "set by an event, cleared by writing 1; the event wins",
+}
 WRITABLE = frozenset({Kind.SETTING, Kind.PULSE, Kind.STICKY})
+LIVE = frozenset({Kind.STATUS})  # what is read after reset is the input's
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,11 @@ class Register:
     def writable(self) -> bool:
         """False: a write is answered with SLVERR and changes nothing."""
         return any(field.kind in WRITABLE for field in self.fields)
+
+    @property
+    def live(self) -> bool:
+        """Whether what is read after reset is an input's."""
+        return any(field.kind in LIVE for field in self.fields)
 
     @property
     def reset(self) -> int:
@@ -275,28 +292,41 @@ def registers_json(registers: RegisterMap) -> str:
 
 
 def c_header(registers: RegisterMap) -> str:
-    """Return the map as a C header: offsets, and mask and shift of each field."""
-    lines = ["/* SPDX-License-Identifier: BSD-3-Clause */", "#pragma once", ""]
+    """Return the map as a C header: offset and reset value; mask and shift of each field.
+
+    Offsets of registers that each stage has are macros of its number too. Live inputs have no reset
+    value.
+    """
+    guard = "HWFLOW_REGISTERS_H"
+    lines = ["/* SPDX-License-Identifier: BSD-3-Clause */", f"#ifndef {guard}", f"#define {guard}"]
+    lines.append("")
     for register in registers.registers:
         name = f"HWF_{register.name.upper()}"
+        if register.name.endswith("_0"):
+            each = f"{name.removesuffix('_0')}_OFFSET(k)"
+            lines.append(f"#define {each} (0x{register.offset:03x}u + {WORD_BYTES}u * (k))")
         lines.append(f"#define {name}_OFFSET 0x{register.offset:03x}u")
+        if not register.live:
+            lines.append(f"#define {name}_RESET 0x{register.reset:08x}u")
         for field in _parts(register):
             mask = ((1 << field.bits) - 1) << field.low
             lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{mask:08x}u")
             lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low}u")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", f"#endif /* {guard} */"]) + "\n"
 
 
 def python_constants(registers: RegisterMap) -> str:
-    """Return the map as a Python module that imports nothing: offsets, masks and shifts."""
+    """Return the map as a Python module that imports nothing; what it names, the C header does."""
     lines = [
         "# SPDX-License-Identifier: BSD-3-Clause",
-        '"""Registers of hwf_accelerator: byte offsets; mask and shift of each field."""',
+        '"""Registers of hwf_accelerator: byte offset, reset value; mask and shift of fields."""',
         "",
     ]
     for register in registers.registers:
         name = register.name.upper()
         lines.append(f"{name}_OFFSET = 0x{register.offset:03X}")
+        if not register.live:
+            lines.append(f"{name}_RESET = 0x{register.reset:08X}")
         for field in _parts(register):
             mask = ((1 << field.bits) - 1) << field.low
             lines.append(f"{name}_{field.name.upper()}_MASK = 0x{mask:08X}")
@@ -311,5 +341,7 @@ def _parts(register: Register) -> tuple[Field, ...]:
 
 
 def html_table(registers: RegisterMap) -> str:
-    """Return the map as one self-contained HTML table, a row per field."""
-    return render_template("registers.html.j2", map=registers)
+    """Return the map as one self-contained HTML page, a row per field."""
+    return render_template(
+        "registers.html.j2", map=registers, writable=WRITABLE, live=LIVE, kinds=KINDS
+    )

@@ -31,6 +31,7 @@ IntArray = NDArray[np.int64]
 RESULT_BYTES = 8
 ID_MODULUS = 1 << 16
 THRESHOLD_MODULUS = 1 << 32
+ENABLE = 1
 # A call into the compiled design cannot be interrupted; this many frames take a second or so.
 FRAMES_PER_CALL = 16
 
@@ -137,6 +138,12 @@ def check_settings(stages: int, *, thresholds: Sequence[int] | None, force: int 
         raise ConfigError(f"stage: expected 0 to {stages - 1} of {stages}, got {force}")
 
 
+def control_word(*, force: int | None, order: bool, shed: bool) -> int:
+    """Return register ``control`` of an accelerator that takes frames."""
+    exits = 0 if force is None else 1 << 2 | force << 4
+    return ENABLE | exits | order << 8 | shed << 9
+
+
 class AcceleratorModel(Closing):
     """The Verilated accelerator of one folder; a context manager."""
 
@@ -171,14 +178,16 @@ class AcceleratorModel(Closing):
         *,
         thresholds: Sequence[int] | None = None,
         force: int | None = None,
+        order: bool = False,
+        shed: bool = False,
         pauses: Pauses = NO_PAUSES,
         progress: Callable[[int], None] = lambda done: None,
     ) -> SimResult:
         """Reset, send ``frames`` (N, H, W, C) back to back and return every result.
 
         ``thresholds``: one per decision; None leaves those the accelerator was built with.
-        ``force``: every frame exits at this stage. ``progress`` is told how many results have come
-        out.
+        ``force``: every frame exits at this stage. ``order``, ``shed``: these bits of ``control``
+        are set. ``progress`` is told how many results have come out.
 
         Raises:
             ConfigError: thresholds or a stage that the accelerator does not have.
@@ -189,7 +198,7 @@ class AcceleratorModel(Closing):
         self._start(
             frames,
             thresholds=thresholds if thresholds is not None else (),
-            force=force,
+            control=control_word(force=force, order=order, shed=shed),
             pauses=pauses,
         )
         patience = patience_cycles(self.design)
@@ -235,7 +244,7 @@ class AcceleratorModel(Closing):
         frames: NDArray[np.uint8],
         *,
         thresholds: Sequence[int] = (),
-        force: int | None = None,
+        control: int = ENABLE,
         pauses: Pauses = NO_PAUSES,
     ) -> None:
         """Reset, set the registers and queue ``frames``."""
@@ -244,7 +253,7 @@ class AcceleratorModel(Closing):
         simulation.reset()
         for k, value in enumerate(thresholds):
             self.write(f"threshold_{k}", value)
-        self.write("control", 1 if force is None else 1 | 1 << 2 | force << 4)
+        self.write("control", control)
         simulation.pauses(pauses)
         simulation.load(*to_beats(frames, self.design.frame_beat_bytes))
 
@@ -309,7 +318,7 @@ class AcceleratorModel(Closing):
         )
 
     def _counters(self) -> dict[str, int]:
-        wanted = ("frames_", "exits_", "stall_", "retained_")
+        wanted = ("frames_", "exits_", "stall_", "retained_", "shed_")
         return {name: self.read(name) for name in self._registers if name.startswith(wanted)}
 
 

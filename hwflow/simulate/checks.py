@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.cascade.controller import NOT_FORCED, Settings, run_controller
+from hwflow.cascade.controller import NOT_FORCED, NOT_SHED, Settings, run_controller
+from hwflow.cascade.result import FLAG_SHED
 from hwflow.config.bundle import GOLDEN_FILE, Bundle, Link
 from hwflow.simulate.accelerator import SimResult
 from hwflow.simulate.compare import compare
@@ -69,14 +70,29 @@ def check_model(golden: Golden) -> Link:
 
 
 def check_results(
-    golden: Golden, got: SimResult, *, how: str, force_stage: int = NOT_FORCED
+    golden: Golden,
+    got: SimResult,
+    *,
+    how: str,
+    force_stage: int = NOT_FORCED,
+    order: bool = False,
+    shed: bool = False,
 ) -> Link:
-    """Compare every result, and the counters, with the numpy controller.
+    """Compare every result, in what order they came, and the counters, with the numpy controller.
+
+    ``order``, ``shed``: the settings. Which frames met a full queue only the RTL tells; whether
+    they may be shed there, and with what result, the model does.
 
     Raises:
         VerificationError: naming the first frame that differs.
     """
-    model, counters = run_controller(golden.scores, _settings(golden, force_stage))
+    settings = _settings(golden, force_stage, order=order, shed=shed)
+    unshed, _ = run_controller(golden.scores, settings)
+    may_be = settings.may_shed & (settings.force_stage == NOT_FORCED)
+    was_shed = may_be & ((got.flags & FLAG_SHED) != 0) & (got.exit_stage < unshed.exit_stage)
+    model, counters = run_controller(
+        golden.scores, settings, shed_stage=np.where(was_shed, got.exit_stage, NOT_SHED)
+    )
     link = f"numpy controller ↔ cascade RTL{how}"
     result = compare(
         link,
@@ -84,17 +100,37 @@ def check_results(
         got=np.stack([got.prediction, got.exit_stage, got.margin, got.flags], axis=1),
         labels=RESULT_LABELS,
     )
-    exits = [f"exits_{k}" for k in range(len(counters.exits))]
-    names = ("frames_in", "frames_short", "frames_long", *exits)
+    _check_order(f"{link}, order of results", got, order=order)
+    stages = range(len(golden.scores))
+    names = ["frames_in", "frames_short", "frames_long", *(f"exits_{k}" for k in stages)]
+    names += [f"shed_{k}" for k in stages[:-1]]
     expected = [counters.frames_in, counters.frames_short, counters.frames_long, *counters.exits]
+    expected += counters.sheds[:-1].tolist()
     compare(
         f"{link}, counters",
         expected=np.array([expected], dtype=np.int64),
         got=np.array([[got.counters[name] for name in names]], dtype=np.int64),
-        labels=names,
+        labels=tuple(names),
     )
     return result
 
 
-def _settings(golden: Golden, force_stage: int) -> Settings:
-    return Settings.constant(len(golden.frames), golden.thresholds, force_stage)
+def _check_order(link: str, got: SimResult, *, order: bool) -> None:
+    """Compare the frames, as their results left, with those in order of acceptance.
+
+    All of them where ``order`` is set, else those that exit at one stage.
+    """
+    left = np.argsort(got.out_cycle, kind="stable")
+    together = np.zeros_like(got.exit_stage) if order else got.exit_stage
+    for group in np.unique(together):
+        frames = left[together[left] == group]
+        accepted = np.sort(frames)
+        compare(link, expected=accepted[:, None], got=frames[:, None], frames=accepted)
+
+
+def _settings(
+    golden: Golden, force_stage: int, *, order: bool = False, shed: bool = False
+) -> Settings:
+    return Settings.constant(
+        len(golden.frames), golden.thresholds, force_stage, order=order, may_shed=shed
+    )

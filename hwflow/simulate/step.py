@@ -35,6 +35,8 @@ def simulate(
     *,
     seed: int = 0,
     frames: int | None = None,
+    order: bool = False,
+    shed: bool = False,
     progress: Progress = silent,
 ) -> Simulation:
     """Simulate the accelerator in ``folder`` on its golden frames and write ``simulation.json``.
@@ -43,6 +45,7 @@ def simulate(
     the thresholds the accelerator was built with, compared with the bundle's results; then the
     same, thresholds written through the registers, under random pauses. ``frames``: only the first
     so many. ``seed``: of the pauses, and of every bit that the design leaves uninitialised.
+    ``order``, ``shed``: these bits of ``control`` are set while frames exit by their thresholds.
 
     Raises:
         VerificationError: an integer differs; names the link and the first frame.
@@ -56,6 +59,13 @@ def simulate(
             f"--frames {frames}: the bundle holds {len(golden.frames)} golden frames; ask for "
             "fewer, or leave --frames out"
         )
+    if order and not design.reorder_frames:
+        raise ConfigError(
+            f"--order: {design.name!r} has no reorder store; build it with reorder_frames in the "
+            "design, or leave --order out"
+        )
+    settings = {"order": order, "shed": shed}
+    told = "".join(f", {name} set" for name, value in settings.items() if value)
     links: list[Link] = [check_model(golden)]
     timings: list[StageTiming] = []
     latencies: list[int] = []
@@ -65,10 +75,10 @@ def simulate(
     with AcceleratorModel(folder, random_state=seed) as model:
 
         def run(what: str, number: int, **options: Any) -> SimResult:
-            def told(done: int) -> None:
+            def step(done: int) -> None:
                 progress(what, number * count + done, total)
 
-            return model.run(golden.frames, progress=told, **options)
+            return model.run(golden.frames, progress=step, **options)
 
         for k in range(len(design.stages)):
             busy = run(f"all frames through stage {k}", k, force=k)
@@ -81,16 +91,18 @@ def simulate(
             timings.append(
                 stage_timing(folder, design, k, busy=busy, lone=lone, frames=golden.frames)
             )
-        plain = run("cascade", len(design.stages))
-        links.append(check_results(golden, plain, how=""))
+        plain = run("cascade", len(design.stages), **settings)
+        links.append(check_results(golden, plain, how=told, **settings))
         pauses = Pauses(idle=IDLE, stall=STALL, longest=LONGEST, seed=seed)
         paused = run(
             "cascade with random pauses",
             len(design.stages) + 1,
             thresholds=golden.thresholds,
             pauses=pauses,
+            **settings,
         )
-        links.append(check_results(golden, paused, how=", random idles and stalls"))
+        how = f"{told}, random idles and stalls"
+        links.append(check_results(golden, paused, how=how, **settings))
     report = Simulation(
         schema_version=1,
         accelerator=design.name,

@@ -214,6 +214,22 @@ def test_impossible_stages_are_refused(changes):
         StageTiming(**(values | changes))
 
 
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"exit_stage": [0, 1]}, "exit_stage: expected an array .* of integers, got list"),
+        ({"exit_stage": np.zeros(2)}, r"exit_stage: .* integers, got shape \(2,\) of float64"),
+        ({"exit_stage": np.zeros((2, 1), np.int64)}, r"exit_stage: .* got shape \(2, 1\)"),
+        ({"exit_stage": np.zeros(0, np.int64)}, "exit_stage: expected at least one frame"),
+        ({"exit_stage": exits(0, 0), "arrival": [0, 9]}, "arrival: .* integers, got list"),
+        ({"exit_stage": exits(0, 0), "order": exits(1, 1)}, "order: .* bool, got shape .* of int"),
+    ],
+)
+def test_what_is_no_traffic_says_what_was_expected(given, match):
+    with pytest.raises(ValueError, match=match):
+        Traffic(**given)
+
+
 def test_skip_leaves_a_frame():
     timeline = expected_timeline([EASY], Sizes(128, 8), Traffic(exits(0, 0, 0)))
     with pytest.raises(ValueError, match="skip"):

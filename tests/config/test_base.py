@@ -86,9 +86,65 @@ def test_a_merged_key_may_be_said_again(tmp_path):
     path.write_text(_DESIGN + "golden: &a {count: 5, seed: 1}\nfill: auto\n")
     load(Design, path)
     path.write_text("base: &a {count: 5}\nother: {<<: *a, count: 6}\n")
-    with pytest.raises(ConfigError, match="Extra inputs") as caught:
+    with pytest.raises(ConfigError, match="unknown key") as caught:
         load(Design, path)
     assert "twice" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            "escalation_rate: 7\n",
+            "  escalation_rate: Input should be less than or equal to 1 or 'auto' (got 7)",
+        ),
+        (
+            "retention_frames: many\n",
+            "  retention_frames: Input should be a valid integer or 'auto' (got 'many')",
+        ),
+        ("fill: {lut: 0}\n", "  fill.lut: Input should be greater than 0 (got 0)"),
+        ("fill: {luts: 0.5}\n", "  fill.luts: unknown key; did you mean lut? (got 0.5)"),
+        (
+            "escalation_rates: 0.1\n",
+            "  escalation_rates: unknown key; did you mean escalation_rate? (got 0.1)",
+        ),
+        ("colour: red\n", "  colour: unknown key (got 'red')"),
+        (
+            "model: {kind: onnx, path: a.onnx, input: {dtyp: int8}}\n",
+            "  model.input.dtyp: unknown key; did you mean dtype? (got 'int8')",
+        ),
+        ("model: {kind: onnx}\n", "  model.path: Field required"),
+        (
+            "target_ii: 9\ntarget_fps: 9\n",
+            "  (top level): target_ii and target_fps exclude each other; keep one",
+        ),
+    ],
+)
+def test_each_problem_is_one_plain_line(tmp_path, more, line):
+    path = tmp_path / "design.yaml"
+    path.write_text(_DESIGN + more)
+    with pytest.raises(ConfigError) as caught:
+        load(Design, path)
+    assert str(caught.value).splitlines()[1:] == [line]
+
+
+def test_a_value_of_the_command_line_is_told_as_such(tmp_path):
+    path = tmp_path / "design.yaml"
+    path.write_text(_DESIGN + "burst_frames: 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load(Design, path, overrides=("fill.lut=-1", "fill.bram=0.5"))
+    assert str(caught.value).splitlines()[1:] == [
+        "  burst_frames: Input should be greater than or equal to 1 (got 0)",
+        "  fill.lut: Input should be greater than 0 (got -1), from --set fill.lut=-1",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_an_empty_file_is_called_so(tmp_path, text):
+    path = tmp_path / "design.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"design\.yaml: is empty"):
+        load(Design, path)
 
 
 @pytest.mark.parametrize("value", ["2026-99-99", "[" * 3000, "1" * 5000])

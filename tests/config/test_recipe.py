@@ -54,7 +54,7 @@ def test_start_is_a_tagged_union():
     start = {"kind": "float", "epochs": 2, "lr": 0.1}
     recipe = parse(Recipe, changed("stages.0.training.start", start), source="recipe.yaml")
     assert recipe.stages[0].training.start == FloatStart(kind="float", epochs=2, lr=0.1)
-    with pytest.raises(ConfigError, match=r"training\.start\.random\.epochs"):
+    with pytest.raises(ConfigError, match=r"training\.start\.epochs: does not go with the kind"):
         parse(
             Recipe,
             changed("stages.0.training.start", {"kind": "random", "epochs": 2}),

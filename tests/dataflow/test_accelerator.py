@@ -12,10 +12,10 @@ import pytest
 
 from hwflow.config.accelerator import Accelerator
 from hwflow.config.base import load
-from hwflow.config.bundle import GOLDEN_FILE
+from hwflow.config.bundle import GOLDEN_FILE, load_bundle
 from hwflow.config.fifos import Fifo, Fifos, StageFifos
 from hwflow.config.folding import Folding, LayerFolding, StageFolding
-from hwflow.dataflow.accelerator import _build_id, build
+from hwflow.dataflow.accelerator import _build_id, beyond_margins, build
 from hwflow.dataflow.lint import LINT_FILE
 from hwflow.dataflow.surroundings import Buffers
 from hwflow.errors import ConfigError
@@ -120,6 +120,32 @@ def test_wrong_number_of_stages(tiny_bundle, tmp_path):
     with pytest.raises(ConfigError, match="1 stages, bundle 'tiny' has 2"):
         build(tiny_design(400), tiny_bundle, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_retention_that_does_not_fit_is_named(tiny_bundle, tmp_path):
+    design = tiny_design(400, 900).model_copy(update={"retention_frames": 2**15})
+    with pytest.raises(ConfigError, match=r"retention_frames: 32768 takes [\d,]+ BRAM36"):
+        build(design, tiny_bundle, tmp_path / "out")
+
+
+def test_a_build_tells_what_falls_short(tiny_bundle, tmp_path, caplog):
+    design = tiny_design(400, 900).model_copy(update={"escalation_rate": 1.0})
+    build(design, tiny_bundle, tmp_path / "out")
+    assert "stage1 cannot keep up" in caplog.text
+
+
+def test_thresholds_beyond_every_margin_are_told(tiny_bundle):
+    bundle = load_bundle(tiny_bundle)
+    most = (1 << bundle.stages[0].score_bits) - 1
+
+    def told(value):
+        policy = bundle.policy.model_copy(update={"threshold_int": (value,)})
+        return list(beyond_margins(bundle.model_copy(update={"policy": policy})))
+
+    assert told(most) == []
+    (doubt,) = told(most + 1)
+    assert doubt.startswith(f"policy.threshold_int.0: {most + 1} is above every margin of ")
+    assert doubt.endswith("no frame exits early there")
 
 
 def test_one_stage_needs_no_retention(tmp_path, frames):

@@ -154,7 +154,7 @@ BROKEN = {
     ),
     "an unknown field": (
         lambda d, x: x["conv1"].update(lanes=3),
-        "stages.0.layers.conv1.lanes: Extra inputs are not permitted",
+        "stages.0.layers.conv1.lanes: unknown key",
     ),
     "memory of a unit without": (
         lambda d, x: x["threshold2"].update(ram_style="block"),

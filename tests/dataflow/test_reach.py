@@ -13,7 +13,7 @@ from hwflow.cascade.interval import wilson
 from hwflow.config.bundle import GOLDEN_FILE, load_bundle
 from hwflow.config.design import Design
 from hwflow.dataflow.reach import MARGIN, UNKNOWN_RATE, Traffic, traffic
-from hwflow.dataflow.surroundings import buffers_of
+from hwflow.dataflow.surroundings import buffers_of, doubts
 
 BUNDLE = ROOT / "models" / "digits_cascade" / "bundle"
 
@@ -84,3 +84,43 @@ def test_without_a_calibration_the_default_is_planned_for(bundle):
 def test_later_stages_are_reached_by_what_earlier_ones_send_on():
     assert Traffic((0.5, 0.2), "").reach == pytest.approx((1.0, 0.5 * MARGIN, 0.1 * MARGIN))
     assert Traffic((), "").reach == (1.0,)
+
+
+def told(*cycles, rates, latency=3000, **given):
+    """Return the doubts about stages of so many ``cycles`` per frame."""
+    stages = tuple(
+        SimpleNamespace(latency_estimate_cycles=latency, ii_bound_cycles=each) for each in cycles
+    )
+    design, planned = (
+        Design(schema_version=1, name="d", board="pynq-z2", **given),
+        Traffic(rates, ""),
+    )
+    return doubts(design, stages, planned, buffers_of(design, stages, planned))
+
+
+def test_a_stage_that_cannot_keep_up_is_told():
+    assert told(1000, 2000, rates=(0.2,)) == ()
+    (one,) = told(1000, 2000, rates=(0.5,))
+    assert one.startswith("stage1 cannot keep up (load 1.00): 50.0% of the frames reach it")
+    # All frames reach a stage that is as fast: they never wait.
+    assert told(1000, 1000, rates=(1.0,)) == ()
+    # Stage 2 is too slow for all that stage 1 could send, not for what stage 0 lets it.
+    assert told(1000, 100, 2000, rates=(0.5, 0.5)) == ()
+    (slow,) = told(1000, 100, 5000, rates=(0.5, 0.5))
+    assert slow.startswith("stage2 cannot keep up (load 1.25): 25.0%")
+
+
+def test_stores_that_their_limit_cut_are_told():
+    retention, reorder = told(1000, 2000, rates=(0.499,))
+    assert retention.startswith("retention_frames: 256 beside stage0, the formula asks for ")
+    assert int(retention.split("asks for ")[1].split(";")[0]) > 256
+    assert reorder.startswith("reorder_frames: 256, the formula asks for 512; with control.order")
+    assert told(1000, 2000, rates=(0.499,), reorder_frames=8, retention_frames=2**15) == ()
+
+
+def test_a_retention_that_is_named_too_small_is_told():
+    assert told(1000, 2000, rates=(0.2,), retention_frames=16) == ()
+    (few,) = told(1000, 2000, rates=(0.2,), retention_frames=2)
+    assert few.endswith("5 are inside it at full rate, so its interval will grow")
+    (bursts,) = told(1000, 2000, rates=(0.4,), retention_frames=8)
+    assert bursts.endswith("hard frames in a row will stall the input")

@@ -30,7 +30,7 @@ from hwflow.cascade.retention import (
 )
 from hwflow.rtl.accelerator import TOP, AcceleratorParameters, StagePorts, registers_of, render
 from hwflow.rtl.files import CASCADE_SOURCES
-from hwflow.rtl.registers import WRITABLE, Register, RegisterMap
+from hwflow.rtl.registers import LIVE, WRITABLE, Field, Register, RegisterMap
 from hwflow.simulate.cocotb_run import run_cocotb
 
 PAGE = Path(__file__).parents[2] / "docs" / "controller.md"
@@ -80,6 +80,7 @@ FLAG_LETTERS = {
     FLAG_ORDERED: "o",
 }
 COUNTED = {"retained_o"}
+OF_THE_DESIGN = {"build_id", "shape", "frame_bytes", "reorder_frames"}
 
 
 def _flags(value: int) -> str:
@@ -172,8 +173,8 @@ def register_table() -> str:
     """Return the register map, numbered registers in one row."""
     registers = registers_of(DESIGN)
     lines = [
-        "| offset | register | bits | field | access | kind | |",
-        "|---|---|---|---|---|---|---|",
+        "| offset | register | bits | field | access | kind | reset | |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for register, indexed in _indexed(registers):
         name, offset = register.name, f"0x{register.offset:03x}"
@@ -187,9 +188,18 @@ def register_table() -> str:
             access = "read, write" if field.kind in WRITABLE else "read"
             lines.append(
                 f"| {offset} | `{name}` | {bits} | `{field.name}` | {access} | {field.kind} | "
-                f"{description} |"
+                f"{_reset(register, field)} | {description} |"
             )
     return "\n".join(lines)
+
+
+def _reset(register: Register, field: Field) -> str:
+    """Return what is read after reset, in words where it is not the same in every design."""
+    if field.kind in LIVE:
+        return "live"
+    if register.name in OF_THE_DESIGN or register.name.startswith("threshold_"):
+        return "design"
+    return f"0x{field.reset:x}" if field.reset > 9 else str(field.reset)
 
 
 def retention_example() -> str:

@@ -6,9 +6,11 @@ import re
 
 import numpy as np
 import pytest
-from controller_page import PAGE, diagrams, parts, tables, with_parts
+from controller_page import DESIGN, PAGE, diagrams, parts, tables, with_parts
 
 from hwflow.cascade import result
+from hwflow.config.design import Design
+from hwflow.rtl.accelerator import render
 from hwflow.rtl.files import CASCADE_SOURCES
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -66,6 +68,35 @@ def test_result_word_is_the_packers():
 def word(fields):
     values = {name: np.array([value], dtype=np.int64) for name, value in fields.items()}
     return int(result.pack(result.Results(**values))[0])
+
+
+def test_the_example_runs_and_prints_what_it_says(capsys):
+    (example,) = re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
+    exec(example, {})
+    told = re.findall(r"^print\(.*\)  # (.*)$", example, flags=re.MULTILINE)
+    assert len(told) == 4
+    assert capsys.readouterr().out.splitlines() == told
+
+
+def test_fields_of_the_design_are_told_with_their_defaults():
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", TEXT, flags=re.MULTILINE))
+    names = ("escalation_rate", "burst_frames", "retention_frames", "reorder_frames")
+    for name in (*names, "frame_beat_bytes"):
+        default = Design.model_fields[name].default
+        assert rows[name].strip("`") == (default if isinstance(default, str) else f"{default:g}")
+
+
+def test_every_port_of_the_top_is_named():
+    top = render(DESIGN)["hwf_accelerator.sv"].split(");", maxsplit=1)[0]
+    ports = set(re.findall(r"^ +(?:input|output) .*?(\w+),?$", top, flags=re.MULTILINE))
+    section = TEXT.split("### The generated top", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    named = "|".join(re.findall(r"`([a-z]\w*(?:<k>\w*)?\*?)`", section))
+    pattern = named.replace("<k>", r"\d").replace("*", r"\w+")
+    streams = [name for name in ports if name.startswith(("s_axis_", "m_axis_"))]
+    for stream in re.findall(r"`(\w_axis_\w+)_tdata`((?:, `_t\w+`)*)", section):
+        pattern += "".join(f"|{stream[0]}{end}" for end in re.findall(r"`(_t\w+)`", stream[1]))
+    assert len(streams) == 7
+    assert {port for port in ports if not re.fullmatch(pattern, port)} == set()
 
 
 def test_blocks_and_files_that_it_names_exist():

@@ -67,6 +67,24 @@ def test_python_constants_are_the_headers():
     assert told == {name: constants[name] for name in constants if name.isupper()}
 
 
+def test_header_tells_reset_values_and_offsets_by_stage():
+    lines = c_header(registers(3, (6, 7))).splitlines()
+    assert lines[1:3] == ["#ifndef HWFLOW_REGISTERS_H", "#define HWFLOW_REGISTERS_H"]
+    assert lines[-1] == "#endif /* HWFLOW_REGISTERS_H */"
+    assert "#define HWF_CONTROL_RESET 0x00000001u" in lines
+    assert "#define HWF_THRESHOLD_1_RESET 0x00000007u" in lines
+    assert "HWF_STATUS_RESET " not in "\n".join(lines)  # what it reads then is an input's
+    each = [line for line in lines if "(k)" in line]
+    assert "#define HWF_THRESHOLD_OFFSET(k) (0x040u + 4u * (k))" in each
+    assert len(each) == 6
+    # What the macros say is so: words of one kind follow each other.
+    words = {register.name: register.offset for register in registers(3, (6, 7)).registers}
+    numbered = {name: offset for name, offset in words.items() if re.search(r"_\d+$", name)}
+    for name, offset in numbered.items():
+        kind, number = name.rsplit("_", 1)
+        assert offset == words[f"{kind}_0"] + 4 * int(number)
+
+
 def test_header_and_rtl_agree_with_the_description():
     header, rtl = c_header(registers()), render_registers(registers())
     assert "#define HWF_THRESHOLD_0_OFFSET 0x040u" in header
@@ -108,3 +126,11 @@ def test_html_has_a_row_per_field_and_escapes():
     fields = sum(len(register.fields) for register in registers().registers)
     assert text.count("<tr><td>") == fields
     assert "margin is &gt;= this" in text
+    assert text.startswith("<!DOCTYPE html>")
+    assert '<meta charset="utf-8">' in text
+    assert text.rstrip().endswith("</html>")
+    control = re.search(r"<td>enable</td><td>(.*?)</td><td>setting</td><td>(.*?)</td>", text)
+    assert control is not None
+    assert control.groups() == ("read, write", "0x1")
+    assert re.search(r"<td>idle</td><td>read</td><td>status</td><td>live</td>", text)
+    assert all(f"<dt>{kind}</dt>" in text for kind in Kind)
