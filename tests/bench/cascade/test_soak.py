@@ -19,18 +19,27 @@ pytestmark = pytest.mark.sim
 
 RIGS = {rig.name: rig for rig in SOAK_RIGS}
 TWO = RIGS["two stages, smallest"]
+QUICK = [
+    RIGS[name] for name in ("one stage, order", TWO.name, "three stages", "two stages, no order")
+]
+EACH = [
+    pytest.param(rig, id=rig.name, marks=() if rig in QUICK else pytest.mark.slow)
+    for rig in SOAK_RIGS
+]
 
 
-@pytest.mark.parametrize("name", ["one stage, order", "two stages, smallest", "three stages"])
-def test_every_result_is_the_models(name):
-    rig = RIGS[name]
+@pytest.mark.parametrize("rig", EACH)
+def test_every_result_is_the_models(rig):
     counts = soak_rig(rig, 4000)
     assert counts["frames"] >= 4000
     assert counts["results"] + counts["discarded by a reset"] == counts["frames"]
     assert counts["results equal"] == counts["results"]
-    reached = ["short", "long", "forced", "ordered", "interrupts", "hard resets", "soft resets"]
-    reached += ["writes refused", "reads refused", "soft resets within a frame"]
+    reached = ["long", "forced", "interrupts", "hard resets", "soft resets"]
+    reached += ["writes refused", "reads refused"]
     reached += ["shed"] if rig.stages > 1 else []
+    reached += ["ordered"] if rig.reorder else []
+    # Within frames of one beat just while the rest of a long one is drained: too rare for 4000.
+    reached += ["short", "soft resets within a frame"] if rig.beats > 1 else []
     assert [name for name in reached if not counts[name]] == []
 
 
@@ -85,6 +94,10 @@ def twice(rows):
     return np.concatenate([rows[:701], rows[700:]])
 
 
+def forced(rows):
+    return rows ^ np.array([0, 0, 0, 4, 0, 0, 0])  # force_enable
+
+
 def one_more(rows):
     rows[0, -1] += 1
     return rows
@@ -98,9 +111,9 @@ def one_more(rows):
         (Array.RESULTS, flipped(28), "result words"),  # exit stage
         (Array.RESULTS, flipped(59), "result words"),  # shed
         (Array.RESULTS, twice, "results"),
-        (Array.FRAMES, lambda rows: rows ^ np.array([0, 0, 0, 4, 0, 0, 0]), ""),  # force
+        (Array.FRAMES, forced, "result words"),
         (Array.COUNTERS, one_more, "register"),
-        (Array.MALFORMED, lambda rows: rows[:0], "irq"),
+        (Array.MALFORMED, lambda rows: rows[:0], "irq_o"),
         (Array.IRQ, lambda rows: rows[:-1], "irq_o"),
         (Array.IRQ, one_more, "irq_o"),
         (Array.STATUS_READ, one_more, "irq_status"),
