@@ -14,10 +14,9 @@ module hwf_regs_fv #(
     parameter int unsigned ThresholdWord = 0,
     parameter int unsigned FramesWord = 0,
     parameter int unsigned StatusWord = 0,
-    // At the same place in every map.
-    parameter int unsigned ControlWord = 5,
-    parameter int unsigned LowWord = 8,
-    parameter int unsigned HighWord = 9,
+    parameter int unsigned ControlWord = 0,
+    parameter int unsigned LowWord = 0,
+    parameter int unsigned HighWord = 0,
     parameter int unsigned Every = 2
 ) (
     input wire logic ap_clk,

@@ -35,6 +35,7 @@ from hwflow.rtl.registers import (
 
 FOLDER = Path(__file__).parent
 CHECK_FAILED = 4
+INTERRUPTED = 130
 # The block that is rendered, no file of hwflow/rtl: the registers of a small cascade.
 REGISTERS = "hwf_regs_fv"
 OTHERS = "* @wanted %d"  # all cells but those that named() selects
@@ -186,6 +187,9 @@ def register_parameters(registers: RegisterMap) -> dict[str, str]:
         "ThresholdWord": "threshold_0",
         "FramesWord": "frames_in",
         "StatusWord": "irq_status",
+        "ControlWord": "control",
+        "LowWord": "cycles_low",
+        "HighWord": "cycles_high",
     }
     return {
         "Mapped": bitmap(registers.registers),
@@ -395,13 +399,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
 
-    tasks = [
-        task
-        for task in load_tasks()
-        if not options.names or task.name.startswith(tuple(options.names))
-    ]
-    if not tasks:
-        parser.error(f"no task is named like {options.names}")
+    tasks, wanted = load_tasks(), [name.removeprefix("hwf_") for name in options.names]
+    for name in wanted:
+        if not any(task.name.startswith(name) for task in tasks):
+            known = sorted({task.top.removeprefix("hwf_").removesuffix("_fv") for task in tasks})
+            parser.error(f"no task {name!r}; there are {', '.join(known)}")
+    if wanted:
+        tasks = [task for task in tasks if task.name.startswith(tuple(wanted))]
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {options.out}: cannot be made ({error.strerror})")
     jobs: list[Callable[[], Outcome]] = []
     for task in tasks:
         if not options.mutations:
@@ -410,18 +418,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 jobs.append(partial(reach, task, options.out))
         elif task.mutated:
             jobs += [partial(refute, task, wanted, options.out) for wanted in task.properties]
-    outcomes = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for outcome in pool.map(lambda job: job(), jobs):
-            outcomes.append(outcome)
-            seconds = f"{outcome.seconds:.0f} s"
-            print(outcome.task.name, outcome.what, outcome.status, seconds, file=sys.stderr)
+    outcomes, interrupted = run_jobs(jobs, options.jobs)
     print(table(outcomes))
     failed = [outcome for outcome in outcomes if not outcome.holds]
     for outcome in failed:
         print(f"{outcome.task.name} {outcome.what}: {outcome.status}")
         print(outcome.detail)
+    if interrupted:
+        print(f"interrupted: {len(outcomes)} of {len(jobs)} runs are done", file=sys.stderr)
+        return INTERRUPTED
     return CHECK_FAILED if failed else 0
+
+
+def run_jobs(jobs: Sequence[Callable[[], Outcome]], at_once: int) -> tuple[list[Outcome], bool]:
+    """Return the outcomes of ``jobs``, told one by one, and whether Ctrl-C cut them short."""
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(job) for job in jobs]
+        try:
+            for future in futures:
+                outcome = future.result()
+                outcomes.append(outcome)
+                seconds = f"{outcome.seconds:.0f} s"
+                told = "as it must" if outcome.holds else "NOT AS IT MUST"
+                what = f"{outcome.task.name} {outcome.what}".strip()
+                print(f"{what}: {outcome.status}, {told}, {seconds}", file=sys.stderr)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            return outcomes, True
+    return outcomes, False
 
 
 if __name__ == "__main__":
