@@ -180,10 +180,9 @@ class Level:
     def release(self) -> int:
         """Give the slot of a frame that exits back; return when."""
         clock = self.decided + DECIDE
-        for read in self.reads:  # hwf_retain: decision_ready_o = decision_escalate_i || !read_done
-            if read > clock:
-                break
-            clock += read == clock
+        # hwf_retain: decision_ready_o = decision_escalate_i || !read_frees, of longer frames only.
+        if self.beats > 1 and self.reads and self.reads[0] == clock:
+            clock += 1
         heappush(self.free, clock)
         self.ready = max(self.ready, clock)
         return clock

@@ -17,9 +17,10 @@
 // short (bit 56), long (57), exit stage was forced (58), shed (59), in order (60).
 // `core_rst_n_i` is the soft reset, low at least whenever ap_rst_n is: all frames inside vanish, a
 // half-accepted one is drained to tlast, ids restart at 0; an offered result may vanish too.
-// Throughput: a frame every FrameBeats clocks while no stage is slower; frames of a single beat of
-// which some escalate may take half a clock more. Exit latency, from first beat to result: the
-// stage's + 8 clocks, gearbox and hwf_top2 included; with a reorder store + 9, in order + 10.
+// Throughput: a frame every FrameBeats clocks while no stage is slower. Frames of a single beat may
+// take r clocks more, with r the share that escalates: one for each later stage's result that meets
+// another in hwf_merge. Exit latency, from first beat to result: the stage's + 8 clocks, gearbox and
+// hwf_top2 included; with a reorder store + 9, in order + 10.
 // Handshake: no combinational path leads from one stream port to another.
 `default_nettype none
 

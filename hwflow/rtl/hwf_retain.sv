@@ -6,6 +6,8 @@
 // m_axis, which frees it when its last beat was read. Slots are freed in any order, so a frame that
 // waits for the next stage holds back neither later decisions nor the slots of frames that exited.
 // No free slot: the input stalls. Queues hold `Frames` entries, so they never stall by themselves.
+// The reader gives a slot back once a frame, and then a decision that frees one waits for a clock;
+// frames of a single beat, of which one may be read in every clock, have a list of slots for each.
 // `queue_full_o`: `Queue` frames wait for the next stage or are being sent, the one in
 // decision_* included; a decision that is made while it is low keeps to `Queue`.
 // Memory: 2^⌈log2 Frames⌉ × Beats words at address {beat, slot}, one clocked read port; in block
@@ -74,16 +76,17 @@ module hwf_retain #(
   localparam int unsigned A_BITS = Beats > 1 ? BEAT_COUNT_BITS + SlotBits : SlotBits;
 
   // ---- Free slots: those never used since reset, then those given back --------------------------
+  // What the reader gives back goes first, where it has a list of its own.
   logic [FRESH_BITS-1:0] fresh_q;
   logic fresh, slot_valid, slot_take;
-  logic [SlotBits-1:0] slot, returned;
-  logic returned_valid;
-  logic free_valid;
-  logic [SlotBits-1:0] free_slot;
+  logic [SlotBits-1:0] slot, returned, read_returned;
+  logic returned_valid, read_returned_valid;
+  logic free_valid, read_free_valid;
+  logic [SlotBits-1:0] free_slot, read_slot;
 
   assign fresh = fresh_q != FRESH_BITS'(Frames);
-  assign slot = fresh ? fresh_q[SlotBits-1:0] : returned;
-  assign slot_valid = fresh || returned_valid;
+  assign slot = fresh ? fresh_q[SlotBits-1:0] : read_returned_valid ? read_returned : returned;
+  assign slot_valid = fresh || read_returned_valid || returned_valid;
 
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n) fresh_q <= '0;
@@ -103,9 +106,31 @@ module hwf_retain #(
       .s_axis_tready(free_ready_unused),
       .m_axis_tdata(returned),
       .m_axis_tvalid(returned_valid),
-      .m_axis_tready(slot_take && !fresh),
+      .m_axis_tready(slot_take && !fresh && !read_returned_valid),
       .count_o(free_count_unused)
   );
+
+  if (Beats == 1) begin : gen_read_free
+    logic read_free_ready_unused;
+    logic [FRESH_BITS-1:0] read_free_count_unused;
+    hwf_fifo #(
+        .DataBits(SlotBits),
+        .Depth(Frames)
+    ) u_read_free (
+        .ap_clk,
+        .ap_rst_n,
+        .s_axis_tdata(read_slot),
+        .s_axis_tvalid(read_free_valid),
+        .s_axis_tready(read_free_ready_unused),
+        .m_axis_tdata(read_returned),
+        .m_axis_tvalid(read_returned_valid),
+        .m_axis_tready(slot_take && !fresh),
+        .count_o(read_free_count_unused)
+    );
+  end else begin : gen_one_free
+    assign read_returned = '0;
+    assign read_returned_valid = 1'b0;
+  end
 
   // ---- Write side -------------------------------------------------------------------------------
   logic [BEAT_COUNT_BITS-1:0] write_beat_q;
@@ -138,14 +163,15 @@ module hwf_retain #(
   );
 
   // ---- Decisions: free at once, or queue for the reader -----------------------------------------
-  // The reader gives a slot back at most once a frame and goes first.
-  logic read_done, leave;
-  logic [SlotBits-1:0] read_slot;
+  // `read_frees`: the reader gives a slot to the list of the decisions, and goes first.
+  logic read_done, read_frees, leave;
 
-  assign decision_ready_o = decision_escalate_i || !read_done;
-  assign leave = decision_valid_i && !decision_escalate_i && !read_done;
-  assign free_valid = read_done || leave;
-  assign free_slot = read_done ? read_slot : decision_slot_i;
+  assign read_frees = Beats > 1 && read_done;
+  assign read_free_valid = Beats == 1 && read_done;
+  assign decision_ready_o = decision_escalate_i || !read_frees;
+  assign leave = decision_valid_i && !decision_escalate_i && !read_frees;
+  assign free_valid = read_frees || leave;
+  assign free_slot = read_frees ? read_slot : decision_slot_i;
 
   logic wait_valid, wait_ready_unused;
   logic [OnBits-1:0] wait_user;
@@ -208,7 +234,7 @@ module hwf_retain #(
   assign enter = write && write_beat_q == '0;
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n) occupancy_o <= '0;
-    else occupancy_o <= occupancy_o + 16'(enter) - 16'(free_valid);
+    else occupancy_o <= occupancy_o + 16'(enter) - 16'(free_valid) - 16'(read_free_valid);
   end
 
 endmodule

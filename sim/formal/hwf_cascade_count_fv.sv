@@ -91,9 +91,11 @@ module hwf_cascade_count_fv #(
   (* hierconn *)logic \u_env.u_dut.u_guard.m_axis_tlast ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  (* hierconn, if_any *)logic [FRESH_BITS-1:0] \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_read_free.u_read_free.count_o ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.free_valid ;
+  (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_free_valid ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot_take ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.push ;
   (* hierconn *)logic \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.s_axis_tvalid ;
@@ -135,12 +137,16 @@ module hwf_cascade_count_fv #(
   assign fresh = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.fresh_q ;
   logic [FRESH_BITS-1:0] free_count;
   assign free_count = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_free.count_o ;
+  logic [FRESH_BITS-1:0] read_free_count;  // the reader's list, where a frame is one beat
+  assign read_free_count = FrameBeats == 1 ? \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.gen_read_free.u_read_free.count_o : '0;
   logic [FRESH_BITS-1:0] tickets;
   assign tickets = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_tickets.count_o ;
   logic [FRESH_BITS-1:0] waiting;
   assign waiting = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.u_waiting.count_o ;
   logic free_push;
   assign free_push = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.free_valid ;
+  logic read_free_push;
+  assign read_free_push = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.read_free_valid ;
   logic ticket_push;
   assign ticket_push = \u_env.u_dut.gen_level[0].u_level.gen_retain.u_retain.slot_take ;
   logic wait_push;
@@ -277,8 +283,8 @@ module hwf_cascade_count_fv #(
       + 16'(decision_valid && decision_escalate) + 16'(waiting)
       + 16'(on_valid && on_last && !done1[1]) + 16'(last_tickets) + 16'(exit1)
       + 16'(merged) + stored_q + 16'(result_valid) + 16'(spare);
-  assign slots = 16'(Retain) - 16'(fresh) + 16'(free_count) + 16'(tickets) + 16'(decision_valid)
-      + 16'(waiting);
+  assign slots = 16'(Retain) - 16'(fresh) + 16'(free_count) + 16'(read_free_count) + 16'(tickets)
+      + 16'(decision_valid) + 16'(waiting);
   always_ff @(posedge ap_clk) begin
     if (!core_rst_n) stored_q <= '0;
     else begin
@@ -365,6 +371,7 @@ module hwf_cascade_count_fv #(
       p_conserve : assert (inside == places);
       p_idle : assert (idle == (places == '0 && !draining));
       p_capacity : assert (!(free_push && free_count == FRESH_BITS'(Retain))
+          && !(read_free_push && read_free_count == FRESH_BITS'(Retain))
           && !(ticket_push && tickets == FRESH_BITS'(Retain))
           && !(wait_offer && waiting == FRESH_BITS'(Retain)));
       p_slots : assert (slots == 16'(Retain));
@@ -389,6 +396,7 @@ module hwf_cascade_count_fv #(
       h_state : assert ((guard_state != 2'd1 || guard_beat != '0)
           && (guard_state != 2'd2 || guard_beat == '0));
       h_counts : assert (32'(fresh) <= Retain && 32'(free_count) <= Retain
+          && 32'(read_free_count) <= Retain
           && 32'(tickets) <= Retain && 32'(waiting) <= Retain && 32'(last_tickets) <= 3
           && 32'(stage_count0) <= 2 && 32'(stage_count1) <= 2);
       // Frames that a stage has, or is about to get, against tickets.

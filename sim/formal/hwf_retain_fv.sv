@@ -163,6 +163,15 @@ module hwf_retain_fv #(
   (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_memory.mem[3] ;
   (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.u_free.genblk2.gen_two.behind_q ;
   (* hierconn *)logic [SlotBits-1:0] \u_dut.u_free.m_axis_tdata ;
+  (* hierconn, if_any *)logic [FRESH_BITS-1:0] \u_dut.gen_read_free.u_read_free.count_o ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.read_q ;
+  (* hierconn, if_any *)logic [1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.write_q ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[0] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[1] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[2] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[3] ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.genblk2.gen_two.behind_q ;
+  (* hierconn, if_any *)logic [SlotBits-1:0] \u_dut.gen_read_free.u_read_free.m_axis_tdata ;
   (* hierconn *)logic [FRESH_BITS-1:0] \u_dut.u_tickets.count_o ;
   (* hierconn, if_any *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.read_q ;
   (* hierconn, if_any *)logic [1:0] \u_dut.u_tickets.genblk2.gen_memory.write_q ;
@@ -183,7 +192,7 @@ module hwf_retain_fv #(
   (* hierconn *)logic [WAIT_BITS-1:0] \u_dut.u_waiting.m_axis_tdata ;
 
   // The queues' words from the oldest on.
-  logic [4*SlotBits-1:0] free_memory, free_words;
+  logic [4*SlotBits-1:0] free_memory, free_words, read_free_memory, read_free_words;
   logic [4*TICKET_BITS-1:0] ticket_memory, ticket_words;
   logic [4*WAIT_BITS-1:0] wait_memory, wait_words;
   fv_fifo_view #(
@@ -197,6 +206,18 @@ module hwf_retain_fv #(
         \u_dut.u_free.genblk2.gen_memory.mem[0]
       }),
       .words_o(free_memory)
+  );
+  fv_fifo_view #(
+      .Bits(SlotBits)
+  ) u_read_free_view (
+      .read_i(\u_dut.gen_read_free.u_read_free.genblk2.gen_memory.read_q ),
+      .words_i({
+        \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[3] ,
+        \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[2] ,
+        \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[1] ,
+        \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.mem[0]
+      }),
+      .words_o(read_free_memory)
   );
   fv_fifo_view #(
       .Bits(TICKET_BITS)
@@ -225,14 +246,20 @@ module hwf_retain_fv #(
   // Queues of two words are registers.
   assign free_words = Frames > 2 ? free_memory
       : (4 * SlotBits)'({\u_dut.u_free.genblk2.gen_two.behind_q , \u_dut.u_free.m_axis_tdata });
+  assign read_free_words = Frames > 2 ? read_free_memory
+      : (4 * SlotBits)'({
+        \u_dut.gen_read_free.u_read_free.genblk2.gen_two.behind_q , \u_dut.gen_read_free.u_read_free.m_axis_tdata
+      });
   assign ticket_words = Frames > 2 ? ticket_memory
       : (4 * TICKET_BITS)'({\u_dut.u_tickets.genblk2.gen_two.behind_q , \u_dut.u_tickets.m_axis_tdata });
   assign wait_words = Frames > 2 ? wait_memory
       : (4 * WAIT_BITS)'({\u_dut.u_waiting.genblk2.gen_two.behind_q , \u_dut.u_waiting.m_axis_tdata });
 
-  logic [7:0] free_count, ticket_count, wait_count, fresh;
+  logic [7:0] free_count, read_free_count, ticket_count, wait_count, fresh;
   logic [SlotBits-1:0] dut_slot;
   assign free_count = 8'(\u_dut.u_free.count_o );
+  // The reader has a list of its own only where a frame is one beat.
+  assign read_free_count = Beats == 1 ? 8'(\u_dut.gen_read_free.u_read_free.count_o ) : '0;
   assign ticket_count = 8'(\u_dut.u_tickets.count_o );
   assign wait_count = 8'(\u_dut.u_waiting.count_o );
   assign fresh = 8'(\u_dut.fresh_q );
@@ -365,7 +392,7 @@ module hwf_retain_fv #(
       p_occupancy : assert (occupancy == 16'(taken) && 32'(taken) <= Frames);
       p_free : assert (in_ready || 32'(taken) == Frames);
       if (polite) p_queue : assert (32'(wait_count) <= Queue);
-      p_decide : assert (32'(decision_waits_q) < (Beats == 1 ? Frames + 1 : 2));
+      p_decide : assert (32'(decision_waits_q) < (Beats == 1 ? 1 : 2));
     end
   end
 
@@ -375,6 +402,9 @@ module hwf_retain_fv #(
       places = 8'(s >= 32'(fresh)) + 8'(outside_q[s]);
       for (int unsigned i = 0; i < Frames; i++) begin
         if (i < 32'(free_count) && free_words[SlotBits*i+:SlotBits] == SlotBits'(s)) places = places + 1'b1;
+        if (i < 32'(read_free_count) && read_free_words[SlotBits*i+:SlotBits] == SlotBits'(s)) begin
+          places = places + 1'b1;
+        end
         if (i < 32'(ticket_count) && ticket_words[TICKET_BITS*i+:SlotBits] == SlotBits'(s)) begin
           places = places + 1'b1;
         end
@@ -438,11 +468,13 @@ module hwf_retain_fv #(
     if (ap_rst_n) begin
       h_free_places : assert (Frames == 2 || 2'(\u_dut.u_free.genblk2.gen_memory.write_q
           - \u_dut.u_free.genblk2.gen_memory.read_q ) == free_count[1:0]);
+      h_read_free_places : assert (Frames == 2 || Beats > 1 || 2'(\u_dut.gen_read_free.u_read_free.genblk2.gen_memory.write_q
+          - \u_dut.gen_read_free.u_read_free.genblk2.gen_memory.read_q ) == read_free_count[1:0]);
       h_ticket_places : assert (Frames == 2 || 2'(\u_dut.u_tickets.genblk2.gen_memory.write_q
           - \u_dut.u_tickets.genblk2.gen_memory.read_q ) == ticket_count[1:0]);
       h_wait_places : assert (Frames == 2 || 2'(\u_dut.u_waiting.genblk2.gen_memory.write_q
           - \u_dut.u_waiting.genblk2.gen_memory.read_q ) == wait_count[1:0]);
-      h_sum : assert (Frames - 32'(fresh) + 32'(free_count) + 32'(taken)
+      h_sum : assert (Frames - 32'(fresh) + 32'(free_count) + 32'(read_free_count) + 32'(taken)
           - 32'(in_beat_q != '0) == Frames && 32'(fresh) <= Frames);
       h_outside : assert (outside_q >> Frames == '0);
       h_tickets : assert (ticket_count == 8'(tickets));
@@ -461,8 +493,7 @@ module hwf_retain_fv #(
         h_user : assert (waiting != '0 && out_user == waiting_users[OnBits-1:0]);
       end
       if (fair) h_pace : assert (32'(idle) <= (out_valid ? 32'(out_beat_q) * Every + 32'(since) + 1 : 0));
-      if (Beats == 1) h_turn : assert (32'(decision_waits_q) + 32'(wait_count) <= Frames);
-      else h_turn : assert (decision_waits_q == '0 || \u_dut.read_beat_q == '0);
+      h_turn : assert (decision_waits_q == '0 || \u_dut.read_beat_q == '0);
 
       case (where_q)
         WRITTEN: h_written : assert (in_beat_q != '0 && slot_q == dut_slot);

@@ -170,17 +170,22 @@ async def a_waiting_frame_blocks_nothing(dut):
 
 
 @cocotb.test()
-async def full_speed(dut):
-    """Frames back to back: released as soon as their ticket comes, one beat a clock throughout."""
-    retain = Retention(dut, name="speed")
-    count = 20
+@cocotb.parametrize(escalate_every=(0, 3, 1))
+async def full_speed(dut, escalate_every):
+    """Frames back to back: decided as soon as their ticket comes, one beat a clock throughout."""
+    retain = Retention(dut, name=f"speed-{escalate_every}")
+    count = 120
     await retain.start(count)
     began = retain.bench.cycle
     for frame in range(count):
         await retain.bench.until(lambda: bool(retain.tickets.beats), limit=200, what="a ticket")
         slot = retain.ticket(frame)
-        retain.decisions.queue.append({"slot": slot, "escalate": 0, "user": 0})
+        escalate = int(escalate_every > 0 and frame % escalate_every == 0)
+        retain.decisions.queue.append({"slot": slot, "escalate": escalate, "user": 0})
     took = retain.bench.cycle - began
     if FRAMES * BEATS >= BEATS + 8:  # room for what comes while a decision is under way
         assert took <= count * BEATS + 10, f"{count} frames of {BEATS} beats took {took} cycles"
+    for frame in range(0, count, escalate_every) if escalate_every else ():
+        await retain.bench.until(lambda: len(retain.out.beats) >= BEATS, limit=100, what="a frame")
+        retain.check_out(frame, 0)
     await retain.bench.finish()

@@ -68,7 +68,7 @@ def test_top2(tmp_path, classes, lanes, bits):
 
 @pytest.mark.parametrize(
     ("frames", "beats", "queue", "in_block"),
-    [(2, 3, 1, 0), (3, 4, 3, 1), (8, 1, 2, 0), (8, 1, 5, 1), (4, 16, 2, 0)],
+    [(2, 3, 1, 0), (3, 4, 3, 1), (8, 1, 2, 0), (16, 1, 5, 1), (4, 16, 2, 0)],
 )
 def test_retain(tmp_path, frames, beats, queue, in_block):
     values = {"Frames": frames, "Beats": beats, "Queue": queue, "InBlock": in_block}

@@ -26,6 +26,7 @@ from hwflow.cascade.retention import depth, queue_frames, reorder_depth
 # Two stages: the second 3 and 10 times slower; the first at the stream's own pace.
 _DUMMIES = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 72))
 _AT_PACE = (Dummy(4, 10, 5, 9), Dummy(4, 10, 200, 90))
+_ONE_BEAT = (Dummy(36, 10, 3, 1), Dummy(36, 10, 9, 3))  # a frame, a verdict in every clock
 _THREE = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 60), Dummy(12, 5, 100, 150))
 PERIODS = (0, 10, 3, 1)
 LOADS, OVERLOADS = (0.5, 0.9), (0.98, 1.3)
@@ -109,14 +110,18 @@ def throughput() -> list[Pace]:
                     ordered = _with_order(sized)
                     told = f"{pattern}, in order"
                     found.append(_pace(ordered, told, load, hard.astype(np.int64)))
-    rig = Rig("three stages", _THREE, 4, (2, 2))
-    for period in PERIODS:
-        rate = 1 / period if period else 0.0
-        index = np.arange(REGULAR_FRAMES)
-        exit_stage = np.where(index % period == 0, 2, 0) if period else 0 * index
-        pattern = f"every {period}th" if period else "none"
-        ii0, ii2 = rig.timing(0).ii_cycles, rig.timing(2).ii_cycles
-        found.append(_pace(_sized(rig, rate), pattern, rate * ii2 / ii0, exit_stage))
+    for rig in (
+        Rig("three stages", _THREE, 4, (2, 2)),
+        Rig("two stages, one beat a frame", _ONE_BEAT, 64, (2,)),
+    ):
+        last = rig.stages - 1
+        for period in PERIODS:
+            rate = 1 / period if period else 0.0
+            index = np.arange(REGULAR_FRAMES)
+            exit_stage = np.where(index % period == 0, last, 0) if period else 0 * index
+            pattern = f"every {period}th" if period else "none"
+            load = rate * rig.timing(last).ii_cycles / rig.timing(0).ii_cycles
+            found.append(_pace(_sized(rig, rate), pattern, load, exit_stage))
     return found
 
 
