@@ -228,13 +228,15 @@ def throughput(bench: Bench, progress: Progress) -> Result:
     del bench
     progress("throughput", 0, 1)
     found = speed.throughput()
-    regular = [pace for pace in found if pace.pattern.startswith(("every", "none"))]
+    single = [pace for pace in found if pace.rig == speed.ONE_BEAT]
+    regular = [p for p in found if p.pattern.startswith(("every", "none")) and p not in single]
     ordered = [pace for pace in found if pace.pattern.endswith("in order")]
-    rest = [pace for pace in found if pace not in regular and pace not in ordered]
+    rest = [pace for pace in found if pace not in (*regular, *single, *ordered)]
     within = [pace for pace in rest if pace.load <= max(speed.LOADS)]
     beyond = [pace for pace in rest if pace not in within]
     figures = [
         _least_pace("throughput, regular patterns", regular),
+        _least_pace("throughput, regular patterns, frames of one beat at one a clock", single),
         _least_pace("throughput, random and bursts at ρ ≤ 0.9", within),
         _least_pace("throughput in order, random and bursts at ρ ≤ 0.9", ordered),
     ]

@@ -28,6 +28,7 @@ _DUMMIES = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 72))
 _AT_PACE = (Dummy(4, 10, 5, 9), Dummy(4, 10, 200, 90))
 _ONE_BEAT = (Dummy(36, 10, 3, 1), Dummy(36, 10, 9, 3))  # a frame, a verdict in every clock
 _THREE = (Dummy(4, 2, 60, 24), Dummy(4, 2, 60, 60), Dummy(12, 5, 100, 150))
+ONE_BEAT = "two stages, one beat a frame"
 PERIODS = (0, 10, 3, 1)
 LOADS, OVERLOADS = (0.5, 0.9), (0.98, 1.3)
 BURST_FRAMES = 5.0
@@ -112,7 +113,7 @@ def throughput() -> list[Pace]:
                     found.append(_pace(ordered, told, load, hard.astype(np.int64)))
     for rig in (
         Rig("three stages", _THREE, 4, (2, 2)),
-        Rig("two stages, one beat a frame", _ONE_BEAT, 64, (2,)),
+        Rig(ONE_BEAT, _ONE_BEAT, 64, (2,)),
     ):
         last = rig.stages - 1
         for period in PERIODS:

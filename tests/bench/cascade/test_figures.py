@@ -32,22 +32,24 @@ def test_sections_are_recorded_one_by_one(tmp_path, monkeypatch):
         sections.run(Bench(tmp_path), file, only=["c"])
 
 
-def pace(pattern, load, rate, *, bound=0.01, model=0.01):
-    return Pace("two", pattern, load, (8,), 1000, rate, bound, model)
+def pace(pattern, load, rate, *, bound=0.01, model=0.01, rig="two"):
+    return Pace(rig, pattern, load, (8,), 1000, rate, bound, model)
 
 
 def test_the_worst_pace_counts(monkeypatch, tmp_path):
     found = [
         pace("none", 0.0, 0.01),
         pace("every 3th", 1.0, 0.00989),
+        pace("every 3th", 1.0, 0.008, rig=speed.ONE_BEAT),
         pace("random", 0.9, 0.00995),
         pace("random, in order", 0.9, 0.00992),
         # Beyond: far from the bound, near the model.
         pace("bursts", 1.3, 0.0080, model=0.00805),
     ]
     monkeypatch.setattr(speed, "throughput", lambda: found)
-    regular, within, ordered, beyond = sections.throughput(Bench(tmp_path), silent).figures
+    regular, single, within, ordered, beyond = sections.throughput(Bench(tmp_path), silent).figures
     assert (regular.value, regular.holds) == (0.989, False)
+    assert (single.value, single.holds) == (0.8, False)
     assert (within.value, within.holds) == (0.995, True)
     assert (ordered.value, ordered.holds) == (0.992, True)
     assert (beyond.value, beyond.holds) == (0.00621, True)
