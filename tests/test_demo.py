@@ -169,6 +169,17 @@ def test_order_and_shedding_are_simulated_and_compared(hwflow, demo_run, tmp_pat
     assert "leave out --images" in refused.err
 
 
+def test_order_needs_a_reorder_store(hwflow, demo_run, tmp_path):
+    folder = shutil.copytree(demo_run.accelerator, tmp_path / "accelerator")
+    text = (folder / "design.json").read_text()
+    edited = re.sub(r'"reorder_frames": \d+', '"reorder_frames": 0', text)
+    assert edited != text
+    (folder / "design.json").write_text(edited)
+    done = hwflow("simulate", folder, "--order")
+    assert done.code == 2
+    assert "has no reorder store" in done.err
+
+
 def flip_weight(folder):
     path = folder / "rtl" / "stage0_conv1_HwfXnorMVAU_rtl_weights.dat"
     words = path.read_text().split()
