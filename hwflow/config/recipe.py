@@ -1,7 +1,8 @@
 """The recipe: everything that decides what ``train`` and ``export`` make (``recipe.yaml``).
 
 Variants are tagged unions (``kind``, ``name``), so that a field exists only where it means
-something. Adding a data set, a network or a way to start training adds a member to a union.
+something. Adding a network or a way to start training adds a member to a union; data sets have a
+file of their own, ``dataset.py``.
 """
 
 from __future__ import annotations
@@ -11,32 +12,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
+from hwflow.config.dataset import Dataset, Seed
 
 BitWidth = Annotated[int, Field(ge=1, le=8)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class DigitsDataset(StrictModel):
-    """scikit-learn's 1,797 handwritten digits, 8×8, embedded in the package.
-
-    ``upscale``: factor per side, bilinear in integers. ``validation`` and ``test`` are numbers of
-    frames; the rest is for training. ``split_seed`` alone decides who goes where.
-    """
-
-    name: Literal["digits"]
-    upscale: Annotated[int, Field(ge=1, le=4)] = 2
-    split_seed: Seed = 0
-    validation: Annotated[int, Field(ge=10)] = 300
-    test: Annotated[int, Field(ge=10)] = 360
-
-    @model_validator(mode="after")
-    def _leaves_training_frames(self) -> Self:
-        if self.validation + self.test > 1700:
-            raise ValueError(
-                f"validation + test = {self.validation + self.test}: at most 1700 of the 1797 "
-                "frames, so that some are left for training"
-            )
-        return self
 
 
 class VggTiny(StrictModel):
@@ -146,7 +124,7 @@ class Recipe(StrictModel):
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     seed: Seed
-    dataset: DigitsDataset
+    dataset: Dataset
     stages: Annotated[tuple[StageRecipe, ...], Field(min_length=1)]
     calibration: CalibrationRecipe = CalibrationRecipe()
 

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hwflow.data.augment import shift
+
 EVAL_BATCH = 256
 
 
@@ -109,20 +111,6 @@ def fit(
         state.losses.append(summed / batches)
         after_epoch(state)
     settle_norms(state.network, codes)
-
-
-def shift(codes: Tensor, most: int, draw: torch.Generator) -> Tensor:
-    """Return ``codes`` (N, C, H, W), each moved by up to ``most`` pixels per axis over zeros."""
-    if most == 0:
-        return codes
-    count, channels, height, width = codes.shape
-    padded = nn.functional.pad(codes, (most,) * 4)
-    by = torch.randint(0, 2 * most + 1, (2, count), generator=draw)
-    rows = (by[0, :, None] + torch.arange(height))[:, None, :, None]
-    columns = (by[1, :, None] + torch.arange(width))[:, None, None, :]
-    frame = torch.arange(count)[:, None, None, None]
-    channel = torch.arange(channels)[None, :, None, None]
-    return padded[frame, channel, rows, columns]
 
 
 def settle_norms(network: nn.Module, codes: Tensor) -> None:

@@ -69,7 +69,7 @@ def test_start_is_a_tagged_union():
         ("seed", -1, "seed"),
         ("surprise", 1, "surprise"),
         ("name", "Tiny cascade", "name"),
-        ("dataset.name", "imagenet", r"dataset\.name"),
+        ("dataset.name", "imagenette", "dataset: .*'imagenette' found using 'name'"),
         ("dataset.validation", 1500, "validation \\+ test = 1860"),
         ("stages", [], "stages"),
         ("stages.0.training.lr", 0, r"stages\.0\.training\.lr"),

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.inference_cost import inference_cost
 from tiny import stage
 
-from hwflow.config.recipe import DigitsDataset
+from hwflow.config.dataset import DigitsDataset
 from hwflow.cost import total
 from hwflow.data import load
 from hwflow.errors import UnsupportedModelError, VerificationError
