@@ -15,10 +15,12 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
 from hwflow.cli import bench, commands, volume
+from hwflow.cli.data import data as show_data
 from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
+from hwflow.config.data_root import DataRoot
 from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
 
 INTERRUPTED = 130
@@ -51,6 +53,15 @@ PauseSeed = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Replace one value; repeat for more."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of the data sets.", show_default="$HWFLOW_DATA"
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch what the data set lacks from its publisher.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
 
@@ -102,6 +113,8 @@ def demo(
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="recipe.yaml")],
+    data: Data = None,
+    download: Download = False,
     out: Out = None,
     seed: Seed = None,
     set_: Set = None,
@@ -113,6 +126,7 @@ def train(
     commands.train(
         _start(json, verbose),
         recipe,
+        data=DataRoot(data, download=download),
         out=out,
         seed=seed,
         overrides=tuple(set_ or ()),
@@ -120,9 +134,28 @@ def train(
     )
 
 
+@app.command("data")
+def data_(
+    what: Annotated[str, typer.Argument(help="Name of a data set, such as mnist, or recipe.yaml.")],
+    data: Data = None,
+    download: Download = False,
+    set_: Set = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Verify the files of a data set, and show its splits and classes."""
+    show_data(
+        _start(json, verbose),
+        what,
+        root=DataRoot(data, download=download),
+        overrides=tuple(set_ or ()),
+    )
+
+
 @app.command()
 def export(
     train_dir: Annotated[Path, typer.Argument(help="Folder written by `hwflow train`.")],
+    data: Data = None,
     out: Out = None,
     set_: Set = None,
     dry_run: DryRun = False,
@@ -131,7 +164,12 @@ def export(
 ) -> None:
     """Export trained stages as QONNX, check them, choose the thresholds."""
     commands.export(
-        _start(json, verbose), train_dir, out=out, overrides=tuple(set_ or ()), dry_run=dry_run
+        _start(json, verbose),
+        train_dir,
+        data=DataRoot(data),
+        out=out,
+        overrides=tuple(set_ or ()),
+        dry_run=dry_run,
     )
 
 

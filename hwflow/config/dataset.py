@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
 
@@ -147,18 +147,14 @@ AnyDataset = (
 )
 Dataset = Annotated[AnyDataset, Field(discriminator="name")]
 
-_ADAPTER: TypeAdapter[AnyDataset] = TypeAdapter(Dataset)
+
+class DatasetChoice(StrictModel):
+    """A data set on its own, as it stands in a recipe."""
+
+    dataset: Dataset
 
 
 def dataset_names() -> tuple[str, ...]:
     """Return every ``name`` that a recipe may give."""
     models = get_args(AnyDataset)
     return tuple(get_args(model.model_fields["name"].annotation)[0] for model in models)
-
-
-def default_dataset(name: str) -> AnyDataset | None:
-    """Return the data set ``name`` with all its defaults, or none if there is no such."""
-    try:
-        return _ADAPTER.validate_python({"name": name})
-    except ValidationError:
-        return None

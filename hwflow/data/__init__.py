@@ -1,5 +1,6 @@
 """Data sets as uint8 frames in fixed splits."""
 
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.dataset import (
     AnyDataset,
     Cifar10Dataset,
@@ -15,7 +16,6 @@ from hwflow.data.cifar import CIFAR10, CIFAR100, load_cifar
 from hwflow.data.digits import load_digits
 from hwflow.data.idx import FASHION_MNIST, MNIST, load_idx
 from hwflow.data.imagenet import load_imagenet
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Source, Splits, Subset, translated
 from hwflow.data.svhn import SVHN, load_svhn
 from hwflow.data.tiny_imagenet import TINY_IMAGENET, load_tiny_imagenet
@@ -23,10 +23,8 @@ from hwflow.log import Progress, silent
 
 __all__ = ["DataRoot", "Source", "Splits", "Subset", "load", "translated"]
 
-_USUAL = DataRoot()
 
-
-def load(config: AnyDataset, root: DataRoot = _USUAL, *, progress: Progress = silent) -> Splits:
+def load(config: AnyDataset, root: DataRoot = USUAL, *, progress: Progress = silent) -> Splits:
     """Return the data set that ``config`` names, from its files below ``root``.
 
     The same ``config`` gives the same bytes, whatever the layout of the files; only of a folder of

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import Cifar10Dataset, Cifar100Dataset
 from hwflow.data.cifar_webp import rebuild
 from hwflow.data.download import download, extract_tar
 from hwflow.data.files import read_verified, verify
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Labelled, Source, Splits, held_out
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
@@ -103,8 +103,8 @@ def load_cifar(
     parts = []
     for number, batch in enumerate(batches):
         progress(f"read {known.title}", number, len(batches))
-        content = _content(known, folder, batch)
-        sources.append(Source(folder / batch.name, f"md5 {batch.md5}"))
+        content, source = _content(known, folder, batch)
+        sources.append(source)
         parts.append(
             parse_batch(
                 content,
@@ -138,12 +138,15 @@ def _find(known: CifarSet, root: DataRoot, progress: Progress) -> Path:
     return pickled
 
 
-def _content(known: CifarSet, folder: Path, batch: Batch) -> bytes:
+def _content(known: CifarSet, folder: Path, batch: Batch) -> tuple[bytes, Source]:
+    """Return the publisher's bytes of ``batch`` and where they come from."""
+    path = folder / batch.name
     if folder.name != known.webp:
-        return read_verified(folder / batch.name, batch.md5)
+        return read_verified(path, batch.md5), Source(path, f"md5 {batch.md5}")
     content, pieces = rebuild(folder, batch.name)
-    verify(content, batch.md5, parts=pieces, shown=folder / f"{batch.name}.*.webp")
-    return content
+    pictures = folder / f"{batch.name}.*.webp"
+    verify(content, batch.md5, parts=pieces, shown=pictures)
+    return content, Source(pictures, f"rebuild {batch.name}, md5 {batch.md5}")
 
 
 def _classes(known: CifarSet, folder: Path, sources: list[Source]) -> tuple[str, ...]:

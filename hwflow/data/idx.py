@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import FashionMnistDataset, MnistDataset
 from hwflow.data.download import download
 from hwflow.data.files import read_verified
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Labelled, Source, Splits, held_out
 from hwflow.errors import ConfigError
 from hwflow.log import Progress

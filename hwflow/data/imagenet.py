@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import ImageNetDataset
 from hwflow.data.folders import Listing, entries, pictures, splits_of
 from hwflow.data.pictures import Crop
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Splits
 from hwflow.errors import ConfigError
 from hwflow.log import Progress

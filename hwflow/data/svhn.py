@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import SvhnDataset
 from hwflow.data.download import download
 from hwflow.data.files import read_verified
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Labelled, Source, Splits, held_out
 from hwflow.errors import ConfigError
 from hwflow.log import Progress

@@ -12,12 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import TinyImageNetDataset
 from hwflow.data.download import download, extract_zip
 from hwflow.data.files import read
 from hwflow.data.folders import Listing, pictures, splits_of
 from hwflow.data.pictures import Crop
-from hwflow.data.root import DataRoot
 from hwflow.data.splits import Splits
 from hwflow.errors import ConfigError
 from hwflow.log import Progress

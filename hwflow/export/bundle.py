@@ -25,6 +25,7 @@ from hwflow.config.bundle import (
     load_bundle,
     sha256,
 )
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.npz import write_npz
 from hwflow.config.recipe import Recipe
 from hwflow.data import Splits, Subset, load, translated
@@ -38,7 +39,12 @@ _TOOLS = ("hwflow", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"
 
 
 def export(
-    recipe: Recipe, train_dir: Path, out_dir: Path, *, progress: Progress = silent
+    recipe: Recipe,
+    train_dir: Path,
+    out_dir: Path,
+    *,
+    data: DataRoot = USUAL,
+    progress: Progress = silent,
 ) -> Bundle:
     """Write the bundle of the stages trained in ``train_dir`` to ``out_dir`` and return it.
 
@@ -47,7 +53,8 @@ def export(
     tools' versions only.
 
     Raises:
-        ConfigError: if ``train_dir`` does not hold this recipe's stages.
+        ConfigError: if ``train_dir`` does not hold this recipe's stages, or the data set in
+            ``data`` is missing or damaged.
         UnsupportedModelError: if a network cannot be exact in integers.
         VerificationError: if QONNX disagrees with the trained network, naming the first frame.
     """
@@ -55,7 +62,7 @@ def export(
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as scratch:
         fresh = Path(scratch)
-        _write(recipe, train_dir, fresh, progress)
+        _write(recipe, train_dir, fresh, data, progress)
         out_dir.mkdir(exist_ok=True)
         (out_dir / BUNDLE_FILE).unlink(missing_ok=True)
         for path in sorted(fresh.iterdir(), key=lambda path: path.name == BUNDLE_FILE):
@@ -75,8 +82,10 @@ def _check_trained(recipe: Recipe, train_dir: Path) -> None:
             )
 
 
-def _write(recipe: Recipe, train_dir: Path, folder: Path, progress: Progress) -> None:
-    splits = load(recipe.dataset)
+def _write(
+    recipe: Recipe, train_dir: Path, folder: Path, data: DataRoot, progress: Progress
+) -> None:
+    splits = load(recipe.dataset, data, progress=progress)
     calibration = translated(splits.validation, recipe.calibration.max_shift)
     exported = []
     steps = len(recipe.stages) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.recipe import Recipe
 from hwflow.data import load
 from hwflow.log import Progress, silent
@@ -40,6 +41,7 @@ def train(
     recipe: Recipe,
     out_dir: Path,
     *,
+    data: DataRoot = USUAL,
     threads: int = DEFAULT_THREADS,
     progress: Progress = silent,
 ) -> TrainResult:
@@ -51,10 +53,11 @@ def train(
     ``threads`` give the same weights; another CPU may differ in the last bits.
 
     Raises:
-        ConfigError: if a network does not fit the frames.
+        ConfigError: if a network does not fit the frames, or the data set in ``data`` is missing or
+            damaged.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    splits = load(recipe.dataset)
+    splits = load(recipe.dataset, data, progress=progress)
     with fixed_threads(threads):
         stages = tuple(
             train_stage(recipe, index, splits, out_dir, threads=threads, progress=progress)

@@ -1,4 +1,4 @@
-"""Where the files of data sets lie."""
+"""Where the files of data sets lie: a value of the command line, no part of a recipe."""
 
 from __future__ import annotations
 
@@ -48,3 +48,7 @@ class DataRoot:
             f"{what}: not found; expected {listed}. Name the folder that holds the data sets with "
             f"--data or {VARIABLE}, or {get}"
         )
+
+
+USUAL = DataRoot()
+"""Where data sets lie unless the user says otherwise."""
