@@ -32,8 +32,8 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
-    "train": ("recipe", "dataset"),
-    "export": ("recipe", "dataset", "bundle"),
+    "train": ("recipe", "dataset", "training"),
+    "export": ("recipe", "dataset", "training", "bundle"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),

@@ -1,8 +1,7 @@
 """The recipe: everything that decides what ``train`` and ``export`` make (``recipe.yaml``).
 
 Variants are tagged unions (``kind``, ``name``), so that a field exists only where it means
-something. Adding a network or a way to start training adds a member to a union; data sets have a
-file of their own, ``dataset.py``.
+something. Data sets and training have files of their own: ``dataset.py``, ``training.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
 from hwflow.config.dataset import Dataset, Seed
+from hwflow.config.training import Training
 
 BitWidth = Annotated[int, Field(ge=1, le=8)]
 
@@ -33,34 +33,6 @@ class VggTiny(StrictModel):
     def weight_layers(self) -> int:
         """Layers with weights: convolutions, hidden layers, classifier."""
         return sum(f != "pool" for f in self.features) + len(self.hidden) + 1
-
-
-class RandomStart(StrictModel):
-    """Quantised training from random weights."""
-
-    kind: Literal["random"] = "random"
-
-
-class FloatStart(StrictModel):
-    """Float training first; its weights then start the quantised training."""
-
-    kind: Literal["float"]
-    epochs: Annotated[int, Field(gt=0)]
-    lr: Annotated[float, Field(gt=0)]
-
-
-class Training(StrictModel):
-    """Adam with a cosine schedule on the cross entropy of one stage.
-
-    ``max_shift``: random translation of each training frame, in pixels per side.
-    """
-
-    epochs: Annotated[int, Field(gt=0)]
-    batch_size: Annotated[int, Field(gt=1)] = 64
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_shift: Annotated[int, Field(ge=0, le=8)] = 0
-    start: Annotated[RandomStart | FloatStart, Field(discriminator="kind")] = RandomStart()
 
 
 class StageRecipe(StrictModel):
@@ -88,10 +60,19 @@ class StageRecipe(StrictModel):
 
     @model_validator(mode="after")
     def _one_width_per_layer(self) -> Self:
-        for field, widths, count in (
-            ("weight_bit_width", self.weight_bits, self.net.weight_layers),
-            ("act_bit_width", self.act_bits, self.net.weight_layers - 1),
-        ):
+        layers = self.net.weight_layers
+        wanted = [
+            ("weight_bit_width", self.weight_bits, layers),
+            ("act_bit_width", self.act_bits, layers - 1),
+        ]
+        for number, step in enumerate(self.training.lowering):
+            where = f"training.lowering[{number}]"
+            weights, acts = step.weight_bit_width, step.act_bit_width
+            wanted += [
+                (f"{where}.weight_bit_width", _per_layer(weights, layers), layers),
+                (f"{where}.act_bit_width", _per_layer(acts, layers - 1), layers - 1),
+            ]
+        for field, widths, count in wanted:
             if len(widths) != count:
                 raise ValueError(
                     f"{field} has {len(widths)} entries, expected one number or {count} entries"

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from hwflow.config.bundle import Accuracy, sha256
-from hwflow.config.recipe import FloatStart, Recipe
+from hwflow.config.recipe import Recipe
+from hwflow.config.training import FloatStart
 from hwflow.data import Splits
 from hwflow.log import Progress
 from hwflow.nets import Plan, VggTinyNet, build, plan

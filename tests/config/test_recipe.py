@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hwflow.config.base import load, parse
-from hwflow.config.recipe import FloatStart, RandomStart, Recipe
+from hwflow.config.recipe import Recipe
+from hwflow.config.training import FloatStart, RandomStart
 from hwflow.errors import ConfigError
 
 VALID = {
