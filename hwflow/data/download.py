@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -61,7 +62,8 @@ def download(urls: Sequence[str], path: Path, *, md5: str, progress: Progress) -
             f"{path}: cannot be written ({error.strerror}); choose a folder of yours with --data"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none unless something went wrong
+            part.unlink()
     told = "\n".join(failures)
     raise ConfigError(
         f"{path}: the download failed; try again, or put the file there by hand\n{told}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hwflow.cache import cache_dir
@@ -80,7 +81,8 @@ def write_atomic(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise ConfigError(
             f"{path}: cannot be written ({error.strerror}); choose a folder of yours with --data"
         ) from error
