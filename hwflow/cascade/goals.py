@@ -202,6 +202,10 @@ class ExitRateGoal(Goal):
 
     def cuts(self, view: View, weights: Floats) -> Cuts | None:
         """Return the largest cuts that let enough leave."""
+        return self.exits(view, weights)[0]
+
+    def exits(self, view: View, weights: Floats) -> tuple[Cuts, tuple[float, ...]]:
+        """Return the cuts, and the share of all frames that leaves at each stage."""
         count = len(view.decisions)
         rates = self.rate if isinstance(self.rate, tuple) else (self.rate,) * count
         if len(rates) != count:
@@ -209,14 +213,16 @@ class ExitRateGoal(Goal):
                 f"exit_rate has {len(rates)} entries, expected one number or {count} entries "
                 "(one per stage but the last)"
             )
-        here, found = weights, []
+        here, nothing, total = weights, np.zeros_like(weights), float(weights.sum())
+        found, left, remaining = [], [], total
         for decision, rate in zip(view.decisions, rates, strict=True):
-            leaving = decision.sums(here, np.zeros_like(here))
-            wanted = rate * here.sum()
-            cut = int(np.flatnonzero(leaving >= wanted - ROUNDING)[-1])
+            leaving = decision.sums(here, nothing)
+            cut = int(np.flatnonzero(leaving >= rate * remaining - ROUNDING)[-1])
             here = np.where(decision.rank >= cut, 0.0, here)
             found.append(cut)
-        return tuple(found)
+            left.append(float(leaving[cut]) / total)
+            remaining -= float(leaving[cut])
+        return tuple(found), (*left, remaining / total)
 
     def unreachable(self, view: View) -> str:
         """Never: threshold 0 lets everything leave."""
@@ -240,22 +246,15 @@ class CostGoal(Goal):
             return None
         total = round(weights.sum())
         low, high = -1, total  # at `high` it is within the budget: everything leaves at stage 0
+        best, _ = ExitRateGoal(1.0).exits(view, weights)
         while high - low > 1:
             middle = (low + high) // 2
-            if self._cost(view, weights, self._at(view, weights, middle / total)) <= self.budget:
-                high = middle
+            cuts, left = ExitRateGoal(middle / total).exits(view, weights)
+            if expected_bops(self.bops, left) <= self.budget * (1 + ROUNDING):
+                high, best = middle, cuts
             else:
                 low = middle
-        return self._at(view, weights, high / total)
-
-    def _at(self, view: View, weights: Floats, rate: float) -> Cuts:
-        found = ExitRateGoal(rate).cuts(view, weights)
-        assert found is not None
-        return found
-
-    def _cost(self, view: View, weights: Floats, cuts: Cuts) -> float:
-        left = np.bincount(view.exit_stage(cuts), weights=weights, minlength=len(self.bops))
-        return expected_bops(self.bops, tuple(float(n) for n in left / weights.sum()))
+        return best
 
     def unreachable(self, view: View) -> str:
         """Return the least that a frame costs."""

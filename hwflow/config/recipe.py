@@ -1,7 +1,8 @@
 """The recipe: everything that decides what ``train`` and ``export`` make (``recipe.yaml``).
 
 Variants are tagged unions (``kind``, ``name``), so that a field exists only where it means
-something. Data sets and training have files of their own: ``dataset.py``, ``training.py``.
+something. Data sets, training and calibration have files of their own: ``dataset.py``,
+``training.py``, ``calibration.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
+from hwflow.config.calibration import CalibrationRecipe, EpsCalibration
 from hwflow.config.dataset import Dataset, Seed
 from hwflow.config.training import Training
 
@@ -80,25 +82,6 @@ class StageRecipe(StrictModel):
         return self
 
 
-class CalibrationRecipe(StrictModel):
-    """Threshold choice on the validation split.
-
-    ``eps``: accuracy the cascade may lose there against its last stage, as a fraction.
-    ``criterion``: what counts as lost. ``accuracy`` takes the difference of the accuracies;
-    ``losses`` counts the frames that the last stage alone has right and the cascade wrong, and
-    gives no credit for the opposite. The difference of two small counts is noise: ``losses``
-    generalises better from few frames, at a lower exit rate.
-    ``max_shift``: each validation frame counts in all translations by up to so many pixels per
-    axis. A few hundred frames hold too few hard ones to place a threshold; their translations
-    fill the gap, if training used them too.
-    """
-
-    score: Literal["margin"] = "margin"
-    eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    criterion: Literal["accuracy", "losses"] = "accuracy"
-    max_shift: Annotated[int, Field(ge=0, le=8)] = 0
-
-
 class Recipe(StrictModel):
     """``recipe.yaml``. ``seed`` decides initial weights, batch order and augmentation."""
 
@@ -107,7 +90,7 @@ class Recipe(StrictModel):
     seed: Seed
     dataset: Dataset
     stages: Annotated[tuple[StageRecipe, ...], Field(min_length=1)]
-    calibration: CalibrationRecipe = CalibrationRecipe()
+    calibration: CalibrationRecipe = EpsCalibration()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, measure
+from hwflow.cascade.calibration import ScoredSplit, measure, thresholds_for
 from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.decision import run_cascade
 from hwflow.config.bundle import (
@@ -19,10 +19,10 @@ from hwflow.config.bundle import (
     Accuracy,
     Bundle,
     BundleInput,
-    Calibration,
     CascadeMetrics,
     Policy,
     load_bundle,
+    record,
     sha256,
 )
 from hwflow.config.data_root import USUAL, DataRoot
@@ -86,7 +86,7 @@ def _write(
     recipe: Recipe, train_dir: Path, folder: Path, data: DataRoot, progress: Progress
 ) -> None:
     splits = load(recipe.dataset, data, progress=progress)
-    calibration = translated(splits.validation, recipe.calibration.max_shift)
+    calibration = translated(splits.validation, recipe.calibration.shift)
     exported = []
     steps = len(recipe.stages) + 1
     for index, stage in enumerate(recipe.stages):
@@ -110,11 +110,13 @@ def _assemble(
 ) -> Bundle:
     """Return the bundle's description after writing its golden file."""
     chooser = ScoredSplit(
-        calibration.split, calibration.labels, tuple(s.calibration_scores for s in stages)
+        calibration.split,
+        calibration.labels,
+        tuple(s.calibration_scores for s in stages),
+        copies=len(calibration) // len(splits.validation),
     )
-    thresholds = choose_thresholds(
-        chooser, eps=recipe.calibration.eps, criterion=recipe.calibration.criterion
-    )
+    bops = [stage.model.bops for stage in stages]
+    thresholds = thresholds_for(chooser, recipe.calibration.goal(bops))
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
     result = run_cascade(test.scores, thresholds)
@@ -141,18 +143,12 @@ def _assemble(
         policy=Policy(
             score=recipe.calibration.score,
             threshold_int=thresholds,
-            calibration=Calibration(
-                split="validation",
-                n=len(splits.validation),
-                max_shift=recipe.calibration.max_shift,
-                eps=recipe.calibration.eps,
-                criterion=recipe.calibration.criterion,
-            ),
+            calibration=record(recipe.calibration, n=len(splits.validation)),
         ),
         cascade=CascadeMetrics(
             accuracy=Accuracy(split="test", n=len(splits.test), value=stats.accuracy),
             exit_rate=stats.exit_rate,
-            avg_bops=expected_bops([s.model.bops for s in stages], stats.exit_rate),
+            avg_bops=expected_bops(bops, stats.exit_rate),
         ),
         exactness=tuple(link for stage in stages for link in stage.links),
         golden_sha256=sha256(golden),
