@@ -58,7 +58,7 @@ def export(
         UnsupportedModelError: if a network cannot be exact in integers.
         VerificationError: if QONNX disagrees with the trained network, naming the first frame.
     """
-    _check_trained(recipe, train_dir)
+    check_trained(recipe, train_dir)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as scratch:
         fresh = Path(scratch)
@@ -70,7 +70,12 @@ def export(
     return load_bundle(out_dir)
 
 
-def _check_trained(recipe: Recipe, train_dir: Path) -> None:
+def check_trained(recipe: Recipe, train_dir: Path) -> None:
+    """Refuse a folder that does not hold the recipe's trained stages.
+
+    Raises:
+        ConfigError: naming the stage that is missing, or was trained for another recipe.
+    """
     trained = read_train_result(train_dir)
     keys = {stage.name: (stage.key, stage.threads) for stage in trained.stages}
     for index, stage in enumerate(recipe.stages):

@@ -37,12 +37,12 @@ def evaluate(
     cascade: ScoredCascade,
     split: Split,
     *,
-    scores: Sequence[Score] = COMPARED,
+    scores: Sequence[Score] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Return what ``cascade`` does to the frames of ``split``.
+    """Return what ``cascade`` does to the frames of ``split``, by ``scores`` or those of COMPARED.
 
     Temperatures and the thresholds of other scores come from the validation split, whichever is
     evaluated; without one, temperatures are 1 and nothing is chosen.
@@ -51,6 +51,8 @@ def evaluate(
         ConfigError: there are no labelled scores of ``split``, or a score needs more classes.
     """
     data = cascade.split(split)
+    if scores is None:
+        scores = [score for score in COMPARED if score.last <= len(cascade.classes)]
     steps = len(scores) + 2
     progress("policy", 0, steps)
     policy = _policy(cascade, data, resamples=resamples, seed=seed)

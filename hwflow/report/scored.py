@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.cascade.calibration import thresholds_for
 from hwflow.cascade.view import ScoredSplit
 from hwflow.config.bundle import GOLDEN_FILE, load_bundle, recorded
 from hwflow.config.calibration import CalibrationRecipe
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.golden import read_golden, scored
+from hwflow.config.recipe import Recipe
 from hwflow.errors import ConfigError
+from hwflow.log import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,38 @@ class ScoredCascade:
                 + "; `hwflow calibrate --frames data.npz` adds validation scores to a cascade"
             )
         return self.splits[name]
+
+
+def from_training(
+    recipe: Recipe,
+    train_dir: Path,
+    *,
+    data: DataRoot = USUAL,
+    test: bool,
+    progress: Progress = silent,
+) -> ScoredCascade:
+    """Return the cascade of the stages trained in ``train_dir``, with the thresholds of ``recipe``.
+
+    Those are chosen on validation frames. ``test``: score the test frames too.
+
+    Raises:
+        ConfigError: the folder does not hold this recipe's stages, the data set is missing, or no
+            threshold reaches the recipe's goal.
+        UnsupportedModelError: a network cannot be exact in integers.
+    """
+    from hwflow.export.scores import score_trained
+
+    told = score_trained(recipe, train_dir, data=data, test=test, progress=progress)
+    names = (stage.name for stage in recipe.stages)
+    return ScoredCascade(
+        name=recipe.name,
+        dataset=recipe.dataset.name,
+        classes=told.classes,
+        stages=tuple(map(ScoredStage, names, told.bops, told.score_scale)),
+        splits=told.splits,
+        thresholds=thresholds_for(told.splits["validation"], recipe.calibration.goal(told.bops)),
+        calibration=recipe.calibration,
+    )
 
 
 def from_bundle(folder: Path) -> ScoredCascade:
