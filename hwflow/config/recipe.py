@@ -1,8 +1,8 @@
 """The recipe: everything that decides what ``train`` and ``export`` make (``recipe.yaml``).
 
 Variants are tagged unions (``kind``, ``name``), so that a field exists only where it means
-something. Data sets, training and calibration have files of their own: ``dataset.py``,
-``training.py``, ``calibration.py``.
+something. Data sets, networks, training and calibration have files of their own: ``dataset.py``,
+``network.py``, ``training.py``, ``calibration.py``.
 """
 
 from __future__ import annotations
@@ -14,51 +14,15 @@ from pydantic import Field, model_validator
 from hwflow.config.base import StrictModel
 from hwflow.config.calibration import CalibrationRecipe, EpsCalibration
 from hwflow.config.dataset import Dataset, Seed
+from hwflow.config.network import NetworkRecipe, per_layer
 from hwflow.config.training import Training
 
-BitWidth = Annotated[int, Field(ge=1, le=8)]
 
-
-class VggTiny(StrictModel):
-    """Unpadded 3×3 convolutions and 2×2 max-pools, then fully connected layers.
-
-    ``features``: output channels of a convolution, or ``pool``. ``hidden``: features of the fully
-    connected layers before the classifier. ``width`` multiplies both, rounded to a multiple of 8.
-    """
-
-    name: Literal["vgg_tiny"]
-    features: Annotated[tuple[Annotated[int, Field(gt=0)] | Literal["pool"], ...], Field()]
-    hidden: tuple[Annotated[int, Field(gt=0)], ...] = ()
-    width: Annotated[float, Field(gt=0, le=16)] = 1.0
-
-    @property
-    def weight_layers(self) -> int:
-        """Layers with weights: convolutions, hidden layers, classifier."""
-        return sum(f != "pool" for f in self.features) + len(self.hidden) + 1
-
-
-class StageRecipe(StrictModel):
-    """One classifier of the cascade.
-
-    ``weight_bit_width``: one number, or one per weight layer. ``act_bit_width``: one number, or one
-    per activation (one fewer than weight layers; the input is always uint8). 1 means {-1, +1}.
-    """
+class StageRecipe(NetworkRecipe):
+    """One classifier of the cascade: its network and how it is trained."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    net: VggTiny
-    weight_bit_width: BitWidth | tuple[BitWidth, ...]
-    act_bit_width: BitWidth | tuple[BitWidth, ...]
     training: Training
-
-    @property
-    def weight_bits(self) -> tuple[int, ...]:
-        """Weight bits of each weight layer."""
-        return _per_layer(self.weight_bit_width, self.net.weight_layers)
-
-    @property
-    def act_bits(self) -> tuple[int, ...]:
-        """Output bits of each weight layer but the classifier."""
-        return _per_layer(self.act_bit_width, self.net.weight_layers - 1)
 
     @model_validator(mode="after")
     def _one_width_per_layer(self) -> Self:
@@ -71,8 +35,8 @@ class StageRecipe(StrictModel):
             where = f"training.lowering[{number}]"
             weights, acts = step.weight_bit_width, step.act_bit_width
             wanted += [
-                (f"{where}.weight_bit_width", _per_layer(weights, layers), layers),
-                (f"{where}.act_bit_width", _per_layer(acts, layers - 1), layers - 1),
+                (f"{where}.weight_bit_width", per_layer(weights, layers), layers),
+                (f"{where}.act_bit_width", per_layer(acts, layers - 1), layers - 1),
             ]
         for field, widths, count in wanted:
             if len(widths) != count:
@@ -98,7 +62,3 @@ class Recipe(StrictModel):
         if len(set(names)) != len(names):
             raise ValueError(f"stages: names must differ, found {', '.join(names)}")
         return self
-
-
-def _per_layer(bits: int | tuple[int, ...], count: int) -> tuple[int, ...]:
-    return (bits,) * count if isinstance(bits, int) else bits

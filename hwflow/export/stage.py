@@ -15,8 +15,14 @@ from hwflow.cost import total
 from hwflow.data import Splits, Subset
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import compare, score_network, trace_network, trace_qonnx
-from hwflow.nets import VggTinyNet
+from hwflow.export.verify import (
+    act_scales,
+    compare,
+    score_network,
+    trace_network,
+    trace_qonnx,
+)
+from hwflow.nets import StageNet
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class ExportedStage:
 
 def export_stage(
     stage: StageRecipe,
-    network: VggTinyNet,
+    network: StageNet,
     splits: Splits,
     path: Path,
     *,
@@ -51,11 +57,11 @@ def export_stage(
     executed = trace_qonnx(
         path,
         splits.test.frames,
-        act_scales=[unit.quantiser.scale for unit in units],
+        act_scales=act_scales(network),
         score_scale=network.score_scale,
     )
     links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
-    layers = network.plan.costs()
+    layers = network.costs()
     cost = total(layers)
     label, _ = top2(trained.scores)
     model = StageModel(

@@ -1,0 +1,106 @@
+"""Quantisers of activations on plain tensors, each one pass forward and one back.
+
+Brevitas' chain of modules runs about ten passes over each activation and builds a ``QuantTensor``;
+here the forward pass is fused and the gradient's mask comes from the input. Values and gradients
+are those of Brevitas, bit by bit where scales are powers of two (tested).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# hardtanh's gradient passes strictly inside its bounds; these let -1 and 1 themselves pass.
+_ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
+
+
+class Sign(torch.autograd.Function):
+    """-1 or +1, 0 to +1; the gradient passes where the input lies in [-1, 1].
+
+    Hubara et al. 2016, equations 1 and 4 (with deterministic binarisation).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Return the signs of ``x``."""
+        ctx.save_for_backward(x)
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        """Return the gradient inside [-1, 1], 0 elsewhere."""
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(grad, x, -_ABOVE_ONE, _ABOVE_ONE)
+
+
+class RoundClamp(torch.autograd.Function):
+    """round(x / scale), clamped to ``low`` … ``high``, times ``scale``, a power of two.
+
+    Half rounds to even. The gradient passes where the rounded value lies within the codes; for
+    unsigned codes where, besides, x > 0, as behind a ReLU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float, low: int, high: int) -> Tensor:
+        """Return the quantised ``x``."""
+        ctx.save_for_backward(x)
+        # Half a step beyond the last code still rounds to it where that code is even.
+        ctx.bounds = (_edge(low, -1) * scale if low else 0.0, _edge(high, 1) * scale)
+        if x.dtype == torch.float32:
+            # One fused pass; scale being a power of two, its 1 / scale is exact.
+            return torch.fake_quantize_per_tensor_affine(x, scale, 0, low, high)
+        return (x / scale).round_().clamp_(low, high).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        """Return the gradient within the codes, 0 elsewhere."""
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(grad, x, *ctx.bounds), None, None, None
+
+
+class ClampRound(torch.autograd.Function):
+    """clamp(x / scale) to ``low`` … ``high``, rounded, times ``scale``, a scalar tensor.
+
+    The gradient of x passes where x / scale lies within the codes. That of the scale is LSQ's
+    (Esser et al. 2020, equation 3) or, with ``inside`` false, PACT's (Choi et al. 2018, equation
+    3): what is clamped alone counts.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, low: int, high: int, inside: bool) -> Tensor:
+        """Return the quantised ``x``."""
+        ctx.save_for_backward(x, scale)
+        ctx.codes, ctx.inside = (low, high), inside
+        top, bottom = scale * high, scale * low
+        return (x.clamp(bottom, top) / scale).round_().mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
+        """Return the gradients of x and of the scale."""
+        x, scale = ctx.saved_tensors
+        low, high = ctx.codes
+        over, under = x > scale * high, (x < scale * low if low else x <= 0)
+        passed = grad.masked_fill(over | under, 0)
+        if not ctx.needs_input_grad[1]:
+            return passed, None, None, None, None
+        of_scale = high * grad.masked_fill(~over, 0).sum() + low * grad.masked_fill(~under, 0).sum()
+        if ctx.inside:
+            steps = x / scale
+            of_scale = of_scale + (passed * (steps.round() - steps)).sum()
+        return passed, of_scale, None, None, None
+
+
+def _edge(code: int, side: int) -> float:
+    """Return the float32 bound, in steps, beyond which ``code`` is no longer what rounds there.
+
+    hardtanh's gradient passes strictly inside: an odd code's half step rounds away from it and is
+    the bound itself; an even code's half step rounds to it, so the bound is the next number.
+    """
+    half = code + side * 0.5
+    if code % 2:
+        return half
+    return float(np.nextafter(np.float32(half), np.float32(math.copysign(math.inf, side))))
