@@ -37,21 +37,3 @@ def most_losses(n: int, rate: float, *, confidence: float) -> int | None:
     logs = n * math.log1p(-rate) + np.concatenate([[0.0], np.cumsum(ratios)])
     within = np.flatnonzero(np.cumsum(np.exp(logs)) <= 1 - confidence)
     return int(within[-1]) if within.size else None
-
-
-def upper_bound(count: int, n: int, *, confidence: float) -> float:
-    """Return the one-sided upper bound of Clopper and Pearson of ``count`` in ``n``.
-
-    The least rate at which so few are as rare as 1 − ``confidence``, found by bisection.
-    """
-    if count >= n:
-        return 1.0
-    low, high = count / n, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        most = most_losses(n, middle, confidence=confidence)
-        if most is not None and most >= count:
-            high = middle
-        else:
-            low = middle
-    return high

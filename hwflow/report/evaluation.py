@@ -114,3 +114,13 @@ class Evaluation(StrictModel):
     cascade: CascadeFigures
     thresholds: ThresholdFigures | None
     scores: tuple[ScoreFigures, ...]
+
+
+class CalibrationFigures(StrictModel):
+    """``calibration.json``: new thresholds on the frames that chose them, and on test frames.
+
+    ``test``: None where the bundle's golden frames have no labels.
+    """
+
+    validation: Evaluation
+    test: Evaluation | None
