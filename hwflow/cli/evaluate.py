@@ -85,13 +85,12 @@ def _cascade(
 def tables(told: Evaluation) -> tuple[Table | str, ...]:
     """Return what a terminal shows of an evaluation."""
     copies = "" if told.copies == 1 else f", each in {told.copies} translations"
-    first = _stage_table(told)
-    first.title = (
-        f"{escape(told.name)}: {told.n} {told.split} frames of {escape(told.dataset)}{copies}"
-    )
-    shows: list[Table | str] = [first]
+    title = f"{told.name}: {told.n} {told.split} frames of {told.dataset}{copies}"
+    shows: list[Table | str] = [f"[bold]{escape(title)}[/]", _stage_table(told)]
     if told.cascade.threshold:
-        shows += [_work(told), _score_table(told)]
+        shows.append(_work(told))
+    if len(told.scores) > 1:
+        shows += ["By score, thresholds chosen on validation frames:", _score_table(told)]
     how = f"95 % intervals: Wilson (stages), bootstrap of {told.resamples} draws (cascade)"
     return (*shows, f"[dim]{how}; seed {told.seed}[/]")
 
