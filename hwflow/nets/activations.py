@@ -32,7 +32,7 @@ from hwflow.nets.quantisers import (
     UintAct,
 )
 from hwflow.nets.scales import ConstScale, LearnedScale, value_of
-from hwflow.nets.ste import ClampRound, RoundClamp, Sign
+from hwflow.nets.ste import clamp_round, round_clamp, sign
 from hwflow.nets.weights import clip
 
 # A batch-normalised activation has unit variance; four deviations lose next to nothing.
@@ -97,8 +97,11 @@ class Activation(nn.Module):
         self._scale = (scale,)  # a tuple: not a child of this module
         if owner and any(True for _ in scale.parameters()):
             self.step = scale
-        constant = isinstance(scale, ConstScale) and name in ("sign", "uint")
-        self._constant = constant and math.frexp(scale.value)[0] == 0.5
+        # Range of a canonical quantiser; none where the scale is learned, or not a power of two.
+        self._range: float | None = None
+        if isinstance(scale, ConstScale) and name in ("sign", "uint"):
+            exact = math.frexp(scale.value)[0] == 0.5
+            self._range = scale.value * (self.high + 1) if exact else None
         if form is Form.BREVITAS:
             self.quant = self._brevitas()
 
@@ -123,17 +126,16 @@ class Activation(nn.Module):
             quantised: Tensor = self.quant(x)
             return quantised
         if self.binary:
-            return Sign.apply(x) if self.form is Form.FAST else nn.functional.hardtanh(x)
+            return sign(x) if self.form is Form.FAST else nn.functional.hardtanh(x)
         if self.form is Form.FLOAT:
             return self._clipped(x)
-        if self._constant:
-            return RoundClamp.apply(x, self.scale.value, self.low, self.high)
-        return ClampRound.apply(x, self.scale(x), self.low, self.high, self.name != "pact")
+        if self._range is not None:
+            return round_clamp(x, self._range / (self.high + 1), self.low, self.high)
+        return clamp_round(x, self.scale(x), self.low, self.high, inside=self.name != "pact")
 
     def _clipped(self, x: Tensor) -> Tensor:
-        if self._constant:
-            largest = float(self.scale.value) * (self.high + 1)
-            return nn.functional.hardtanh(x, -largest if self.low else 0.0, largest)
+        if self._range is not None:
+            return nn.functional.hardtanh(x, -self._range if self.low else 0.0, self._range)
         scale = self.scale(x)
         return torch.clamp(x, self.low * scale, self.high * scale)
 
@@ -141,11 +143,11 @@ class Activation(nn.Module):
         if self.binary:
             return QuantIdentity(act_quant=BipolarAct)
         bits = self.bits + self.signed
-        if self._constant:
-            range_ = {"scaling_init": self.scale.value * (self.high + 1), "bit_width": bits}
+        if self._range is not None:
+            canonical = {"scaling_init": self._range, "bit_width": bits}
             if self.signed:
-                return QuantIdentity(act_quant=IntAct, **range_)
-            return QuantReLU(act_quant=UintAct, **range_)
+                return QuantIdentity(act_quant=IntAct, **canonical)
+            return QuantReLU(act_quant=UintAct, **canonical)
         quant: Any = ScaledIntAct if self.signed else ScaledUintAct
         return QuantAct(
             act_impl=_Clip(self),

@@ -7,7 +7,7 @@ pools over power-of-two windows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -16,6 +16,7 @@ from hwflow.cost import LayerCost
 from hwflow.errors import ConfigError
 from hwflow.nets.activations import Activation, new_scale
 from hwflow.nets.form import Form
+from hwflow.nets.pooling import GlobalPool
 from hwflow.nets.unit import FRAME, Codes, Geometry, Unit, codes_of
 from hwflow.nets.weights import Weights
 
@@ -24,11 +25,19 @@ WIDTH_MULTIPLE = 8  # folding needs divisors: PE and SIMD divide the channels
 
 @dataclass(frozen=True)
 class Signal:
-    """What flows at one place: ``channels`` of (height, width) pixels; none once flattened."""
+    """What flows at one place: ``channels`` of (height, width) pixels; none once flattened.
+
+    ``act``: the activation that made it; none for the frame.
+    """
 
     channels: int
     size: tuple[int, int] | None
-    codes: Codes
+    act: Activation | None = None
+
+    @property
+    def codes(self) -> Codes:
+        """The integers that it consists of."""
+        return FRAME if self.act is None else codes_of(self.act)
 
 
 class Builder:
@@ -48,7 +57,7 @@ class Builder:
     ) -> None:
         height, width, channels = frame_shape
         self.where, self.form, self.frame_shape = where, form, frame_shape
-        self.at = Signal(channels, (height, width), FRAME)
+        self.at = Signal(channels, (height, width))
         self._classes = classes
         self._power_of_two = recipe.scale == "power_of_two"
         self._scaling = recipe.net.width
@@ -65,7 +74,7 @@ class Builder:
         stride: int = 1,
         padding: int = 0,
         field: str = "net",
-        branch: nn.Module | None = None,
+        branch: Activation | None = None,
     ) -> Unit:
         """Return a convolution of ``outputs`` channels at width 1; see ``_unit`` for ``branch``.
 
@@ -96,13 +105,37 @@ class Builder:
                 f"{self.where}: {field}: a 2×2 pool needs even sides, got {height}×{width}; "
                 "add or remove a convolution (each unpadded one takes 2 off a side)"
             )
-        self.at = Signal(self.at.channels, (height // 2, width // 2), self.at.codes)
+        self.at = replace(self.at, size=(height // 2, width // 2))
         return nn.MaxPool2d(2)
+
+    def overlapping_pool(self) -> nn.Module:
+        """Return ResNet's 3×3 max-pool of stride 2, padded with the lowest code."""
+        height, width = ((side - 1) // 2 + 1 for side in self._size)
+        self.at = replace(self.at, size=(height, width))
+        lowest = -1.0 if self.at.codes.binary else 0.0
+        return nn.Sequential(nn.ConstantPad2d(1, lowest), nn.MaxPool2d(3, stride=2))
+
+    def global_pool(self) -> nn.Module:
+        """Return the mean of every channel, as features of 8 bits.
+
+        Raises:
+            ConfigError: if the number of pixels is no power of two, so that the mean is not exact.
+        """
+        height, width = self._size
+        if (height * width).bit_count() != 1:
+            raise ConfigError(
+                f"{self.where}: net: the global average pool sees {height}×{width} pixels; it is "
+                "exact over a power of two of them: use frames of 32, 64, 128 or 256 pixels a side"
+            )
+        assert self.at.act is not None, "an activation is in front"
+        pool = GlobalPool(self.at.act, height * width)
+        self.at = Signal(self.at.channels, None, pool.act)
+        return pool
 
     def flatten(self) -> nn.Module:
         """Return the step from pixels of channels to features."""
         height, width = self._size
-        self.at = Signal(self.at.channels * height * width, None, self.at.codes)
+        self.at = replace(self.at, channels=self.at.channels * height * width, size=None)
         return nn.Flatten()
 
     def linear(self, outputs: int) -> Unit:
@@ -123,7 +156,7 @@ class Builder:
         assert self.at.size is not None, "not flattened yet"
         return self.at.size
 
-    def _conv(self, geometry: Geometry, field: str, branch: nn.Module | None) -> Unit:
+    def _conv(self, geometry: Geometry, field: str, branch: Activation | None) -> Unit:
         span = geometry.kernel - 2 * geometry.padding
         height, width = ((side - span) // geometry.stride + 1 for side in self._size)
         if min(self._size) < span or height < 1 or width < 1:
@@ -132,13 +165,13 @@ class Builder:
                 f"{self.frame_shape[1]} frame; remove layers or enlarge the frames "
                 "(dataset.upscale)"
             )
-        self.at = Signal(self.at.channels, (height, width), self.at.codes)
+        self.at = replace(self.at, size=(height, width))
         return self._unit("conv", geometry, height * width, branch)
 
     def _unit(
-        self, kind: str, geometry: Geometry, pixels: int, branch: nn.Module | None = None
+        self, kind: str, geometry: Geometry, pixels: int, branch: Activation | None = None
     ) -> Unit:
-        """Return the next unit; ``branch``: the scale that its signed output shares."""
+        """Return the next unit; ``branch``: the sum that it goes into."""
         name, bits = self._weights[self._made]
         last = self._made == len(self._weights) - 1
         weights = Weights(name, bits, power_of_two=self._power_of_two, per_channel=not last)
@@ -154,15 +187,45 @@ class Builder:
         unit = Unit(cost, geometry, source=self.at.codes, weights=weights, act=act, form=self.form)
         self._counts[kind] += 1
         self._made += 1
-        codes = self.at.codes if act is None else codes_of(act)
-        self.at = Signal(geometry.outputs, self.at.size, codes)
+        self.at = Signal(geometry.outputs, self.at.size, act)
         return unit
 
-    def _act(self, branch: nn.Module | None) -> Activation:
-        name, bits = self._acts[self._made]
-        if branch is not None:
-            return Activation(name, bits, branch, self.form, signed=True, owner=False)
-        return Activation(name, bits, self._new_scale(name, bits), self.form)
+    def sum_of(self, identity: Signal | None) -> Activation:
+        """Return the activation of a residual sum, whose scale the next unit, a branch, shares.
 
-    def _new_scale(self, name: object, bits: int) -> nn.Module:
-        return new_scale(name, bits, power_of_two=self._power_of_two)  # type: ignore[arg-type]
+        ``identity``: what is added as it is, if any; then the scale is that of its activation.
+
+        Raises:
+            ConfigError: if the recipe gives the branch other bits than ``identity`` has.
+        """
+        if identity is None:
+            return self._act(None)
+        act = identity.act
+        assert act is not None, "an activation is in front"
+        self._require(act.name, act.bits)
+        return Activation(act.name, act.bits, act.scale, self.form, owner=False)
+
+    def rewind(self, to: Signal) -> None:
+        """Let the next unit read ``to``, as the other branch of a residual block does."""
+        self.at = to
+
+    def join(self, act: Activation) -> None:
+        """Let the next unit read the sum behind ``act``, made by ``sum_of``."""
+        self.at = replace(self.at, act=act)
+
+    def _act(self, joint: Activation | None) -> Activation:
+        name, bits = self._acts[self._made]
+        if joint is None:
+            scale = new_scale(name, bits, power_of_two=self._power_of_two)
+            return Activation(name, bits, scale, self.form)
+        self._require(joint.name, joint.bits)
+        return Activation(name, bits, joint.scale, self.form, signed=True, owner=False)
+
+    def _require(self, name: str, bits: int) -> None:
+        """Check that the next unit's output has the scale of what it is added to."""
+        if self._acts[self._made] != (name, bits):
+            got = "{} of {} bits".format(*self._acts[self._made])
+            raise ConfigError(
+                f"{self.where}: act_bit_width[{self._made}], act_quantiser: a residual add needs "
+                f"one scale for both branches and the sum, here {name} of {bits} bits, got {got}"
+            )

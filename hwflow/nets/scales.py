@@ -126,7 +126,8 @@ def value_of(scale: nn.Module) -> float:
 
 def nearest_power(scale: Tensor) -> Tensor:
     """Return the power of two nearest in the logarithm; the gradient passes the rounding."""
-    return 2.0 ** round_ste(torch.log2(scale))
+    power: Tensor = 2.0 ** round_ste(torch.log2(scale))
+    return power
 
 
 def over_outputs(scale: Tensor, values: Tensor) -> Tensor:

@@ -18,35 +18,51 @@ from torch import Tensor
 _ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
 
 
-class Sign(torch.autograd.Function):
-    """-1 or +1, 0 to +1; the gradient passes where the input lies in [-1, 1].
+def sign(x: Tensor) -> Tensor:
+    """Return -1 or +1 for each of ``x``, 0 to +1; the gradient passes where x lies in [-1, 1].
 
     Hubara et al. 2016, equations 1 and 4 (with deterministic binarisation).
     """
+    signs: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]
+    return signs
 
+
+def round_clamp(x: Tensor, scale: float, low: int, high: int) -> Tensor:
+    """Return round(x / scale), clamped to ``low`` … ``high``, times ``scale``, a power of two.
+
+    Half rounds to even. The gradient passes where the rounded value lies within the codes; for
+    unsigned codes where, besides, x > 0, as behind a ReLU.
+    """
+    quantised: Tensor = _RoundClamp.apply(x, scale, low, high)  # type: ignore[no-untyped-call]
+    return quantised
+
+
+def clamp_round(x: Tensor, scale: Tensor, low: int, high: int, *, inside: bool) -> Tensor:
+    """Return x / scale, clamped to ``low`` … ``high``, rounded, times ``scale``, a scalar tensor.
+
+    The gradient of x passes where x / scale lies within the codes. That of the scale is LSQ's
+    (Esser et al. 2020, equation 3) or, with ``inside`` false, PACT's (Choi et al. 2018, equation
+    3): what is clamped alone counts.
+    """
+    quantised: Tensor = _ClampRound.apply(x, scale, low, high, inside)  # type: ignore[no-untyped-call]
+    return quantised
+
+
+class _Sign(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Return the signs of ``x``."""
         ctx.save_for_backward(x)
         return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        """Return the gradient inside [-1, 1], 0 elsewhere."""
         (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(grad, x, -_ABOVE_ONE, _ABOVE_ONE)
+        return _inside(grad, x, -_ABOVE_ONE, _ABOVE_ONE)
 
 
-class RoundClamp(torch.autograd.Function):
-    """round(x / scale), clamped to ``low`` … ``high``, times ``scale``, a power of two.
-
-    Half rounds to even. The gradient passes where the rounded value lies within the codes; for
-    unsigned codes where, besides, x > 0, as behind a ReLU.
-    """
-
+class _RoundClamp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, low: int, high: int) -> Tensor:
-        """Return the quantised ``x``."""
         ctx.save_for_backward(x)
         # Half a step beyond the last code still rounds to it where that code is even.
         ctx.bounds = (_edge(low, -1) * scale if low else 0.0, _edge(high, 1) * scale)
@@ -57,22 +73,13 @@ class RoundClamp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient within the codes, 0 elsewhere."""
         (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(grad, x, *ctx.bounds), None, None, None
+        return _inside(grad, x, *ctx.bounds), None, None, None
 
 
-class ClampRound(torch.autograd.Function):
-    """clamp(x / scale) to ``low`` … ``high``, rounded, times ``scale``, a scalar tensor.
-
-    The gradient of x passes where x / scale lies within the codes. That of the scale is LSQ's
-    (Esser et al. 2020, equation 3) or, with ``inside`` false, PACT's (Choi et al. 2018, equation
-    3): what is clamped alone counts.
-    """
-
+class _ClampRound(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, low: int, high: int, inside: bool) -> Tensor:
-        """Return the quantised ``x``."""
         ctx.save_for_backward(x, scale)
         ctx.codes, ctx.inside = (low, high), inside
         top, bottom = scale * high, scale * low
@@ -80,7 +87,6 @@ class ClampRound(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
-        """Return the gradients of x and of the scale."""
         x, scale = ctx.saved_tensors
         low, high = ctx.codes
         over, under = x > scale * high, (x < scale * low if low else x <= 0)
@@ -92,6 +98,12 @@ class ClampRound(torch.autograd.Function):
             steps = x / scale
             of_scale = of_scale + (passed * (steps.round() - steps)).sum()
         return passed, of_scale, None, None, None
+
+
+def _inside(grad: Tensor, x: Tensor, low: float, high: float) -> Tensor:
+    """Return ``grad`` where ``low`` < x < ``high``, 0 elsewhere, in one pass."""
+    passed: Tensor = torch.ops.aten.hardtanh_backward(grad, x, low, high)
+    return passed
 
 
 def _edge(code: int, side: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -99,22 +99,22 @@ class Unit(nn.Module):
         if self.pad is not None:
             x = self.pad(x)
         x = self.layer(x)
-        return x if self.act is None else self.act(self.norm(x))
+        return x if self.act is None else cast(Tensor, self.act(self.norm(x)))
 
 
 def codes_of(act: Activation) -> Codes:
     """Return the codes that ``act`` makes."""
-    return Codes(act.bits, act.low, act.high, act.binary, act.scale)
+    return Codes(act.bits + act.signed, act.low, act.high, act.binary, act.scale)
 
 
 class _Fast:
     """A layer that quantises its weights by a quantiser on plain tensors."""
 
     weights: Weights
-    weight: nn.Parameter
+    weight: Tensor
 
     def quantised(self) -> Tensor:
-        return self.weights(self.weight)
+        return cast(Tensor, self.weights(self.weight))
 
 
 class FastConv2d(_Fast, nn.Conv2d):
@@ -122,7 +122,7 @@ class FastConv2d(_Fast, nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of ``x`` with the quantised weights."""
-        return self._conv_forward(x, self.quantised(), None)
+        return cast(Tensor, self._conv_forward(x, self.quantised(), None))
 
 
 class FastLinear(_Fast, nn.Linear):

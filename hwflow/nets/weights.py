@@ -47,21 +47,25 @@ class Weights(nn.Module):
         self.highest = max(1, 2 ** (bits - 1) - 1)
         self.step = _scale(name, bits, self.highest, power_of_two, per_channel)
         self._canonical = name == "sign" or (name == "int" and power_of_two)
-        self.register_buffer("_high", torch.tensor(float(self.highest)), persistent=False)
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the quantised ``weight``, same shape."""
         if self.name == "sign":
             with torch.no_grad():
                 weight.clamp_(-1.0, 1.0)
-            return binary_sign_ste(weight)
+            signs: Tensor = binary_sign_ste(weight)
+            return signs
         scale = self.step(weight)
         if self.name == "xnor":
-            return binary_sign_ste(unit_clamp(weight)) * scale
-        codes = round_ste(self._prepared(weight) / scale)
-        return tensor_clamp_ste(codes, -self._high, self._high) * scale
+            scaled: Tensor = binary_sign_ste(unit_clamp(weight)) * scale
+            return scaled
+        highest = torch.tensor(float(self.highest), device=weight.device)
+        codes = round_ste(self.prepared(weight) / scale)
+        quantised: Tensor = tensor_clamp_ste(codes, -highest, highest) * scale
+        return quantised
 
-    def _prepared(self, weight: Tensor) -> Tensor:
+    def prepared(self, weight: Tensor) -> Tensor:
+        """Return what is divided by the scale."""
         if self.name == "dorefa":
             return normalised_tanh(weight)
         if self.name == "learned_step":
@@ -98,7 +102,7 @@ class _Prepared(nn.Module):
         self._weights = (weights,)
 
     def forward(self, weight: Tensor) -> Tensor:
-        return self._weights[0]._prepared(weight)
+        return self._weights[0].prepared(weight)
 
 
 class _UnitClamp(nn.Module):
@@ -109,7 +113,8 @@ class _UnitClamp(nn.Module):
 def unit_clamp(weight: Tensor) -> Tensor:
     """Return ``weight`` clamped to [-1, 1]; the gradient passes inside, bounds included."""
     one = torch.ones((), dtype=weight.dtype, device=weight.device)
-    return tensor_clamp(weight, -one, one)
+    clamped: Tensor = tensor_clamp(weight, -one, one)
+    return clamped
 
 
 def normalised_tanh(weight: Tensor) -> Tensor:
@@ -120,7 +125,8 @@ def normalised_tanh(weight: Tensor) -> Tensor:
 
 def clip(values: Tensor, scale: Tensor, low: int, high: int) -> Tensor:
     """Return ``values`` clamped to ``low`` … ``high`` steps; what is clamped follows the scale."""
-    return tensor_clamp(values, low * scale, high * scale)
+    clamped: Tensor = tensor_clamp(values, low * scale, high * scale)
+    return clamped
 
 
 def _scale(
