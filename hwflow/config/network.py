@@ -208,6 +208,23 @@ class NetworkRecipe(GrownModel):
         """Quantiser of the output of each weight layer but the classifier."""
         return _named(self.act_quantiser, self.act_bits, "sign", "uint")
 
+    def at_bits(
+        self,
+        weight_bit_width: int | tuple[int, ...] | LayerBits,
+        act_bit_width: int | tuple[int, ...] | LayerBits,
+    ) -> Self:
+        """Return this network at other bits; where a layer's quantiser does not fit, the usual."""
+        layers = self.net.weight_layers
+        weights, acts = per_layer(weight_bit_width, layers), per_layer(act_bit_width, layers - 1)
+        return self.model_copy(
+            update={
+                "weight_bit_width": weight_bit_width,
+                "act_bit_width": act_bit_width,
+                "weight_quantiser": _fitting(self.weight_quantiser, weights, "sign", "int"),
+                "act_quantiser": _fitting(self.act_quantiser, acts, "sign", "uint"),
+            }
+        )
+
     @model_validator(mode="after")
     def _quantisers_fit(self) -> Self:
         for field, names, bits in (
@@ -247,6 +264,17 @@ def _named(
     return tuple(
         names if names is not None and _fits(names, width) else one if width == 1 else more
         for width in bits
+    )
+
+
+def _fitting(
+    names: T | tuple[T, ...] | None, bits: tuple[int, ...], one: T, more: T
+) -> T | tuple[T, ...] | None:
+    if not isinstance(names, tuple):
+        return names
+    return tuple(
+        name if _fits(name, width) else one if width == 1 else more
+        for name, width in zip(names, bits, strict=True)
     )
 
 

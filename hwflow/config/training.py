@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hwflow.config.base import GrownModel, StrictModel
+from hwflow.config.network import BitWidth, LayerBits
 
 Epochs = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
-Bits = Annotated[int, Field(ge=1, le=8)]
-PerLayer = Bits | tuple[Bits, ...]
+PerLayer = BitWidth | tuple[BitWidth, ...] | LayerBits
 Precision = Literal["float32", "bf16"]
 
 
@@ -84,7 +84,7 @@ class StepSchedule(StrictModel):
 class BitStep(StrictModel):
     """A phase of quantised training at higher bit widths, on the way down to the stage's own.
 
-    Bit widths as in the stage: one number, or one per layer.
+    Bit widths as in the stage: one number, one per layer, or {inner, first, last}.
     """
 
     weight_bit_width: PerLayer

@@ -33,7 +33,7 @@ from hwflow.errors import ConfigError
 from hwflow.export.stage import ExportedStage, export_stage
 from hwflow.log import Progress, silent
 from hwflow.nets import build
-from hwflow.train import RESULT_FILE, read_train_result, read_weights, stage_key
+from hwflow.train import RESULT_FILE, is_trained, read_train_result, read_weights
 
 _TOOLS = ("hwflow", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
@@ -77,10 +77,9 @@ def check_trained(recipe: Recipe, train_dir: Path) -> None:
         ConfigError: naming the stage that is missing, or was trained for another recipe.
     """
     trained = read_train_result(train_dir)
-    keys = {stage.name: (stage.key, stage.threads) for stage in trained.stages}
+    found = {stage.name: stage for stage in trained.stages}
     for index, stage in enumerate(recipe.stages):
-        key, threads = keys.get(stage.name, ("", 1))
-        if key != stage_key(recipe, index, threads=threads):
+        if stage.name not in found or not is_trained(recipe, index, found[stage.name]):
             raise ConfigError(
                 f"{train_dir / RESULT_FILE}: stage {stage.name!r} was not trained, or for another "
                 "recipe; run `hwflow train` with this recipe"
