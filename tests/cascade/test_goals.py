@@ -108,7 +108,7 @@ def test_a_bound_is_stricter_than_the_count(seed):
 
 def test_too_few_frames_for_a_bound_are_told_how_many_it_takes():
     data = scored(0, frames=58)
-    with pytest.raises(ConfigError, match="58 validation frames cannot show it.* it takes 59"):
+    with pytest.raises(ConfigError, match=r"58 validation frames cannot show it.* it takes 59"):
         thresholds_for(data, BoundedLossGoal(0.05))
     thresholds_for(scored(0, frames=59), BoundedLossGoal(0.05))
     with pytest.raises(ConfigError, match="give an eps above 0"):
@@ -199,7 +199,7 @@ def test_a_weight_counts_as_so_many_copies_of_a_frame(goal, seed):
 
 
 def test_what_cannot_be_reached_is_told():
-    with pytest.raises(ConfigError, match="bops 9: stage 0 alone.* takes 10"):
+    with pytest.raises(ConfigError, match=r"bops 9: stage 0 alone.* takes 10"):
         thresholds_for(scored(0), CostGoal(9, BOPS[:2]))
     with pytest.raises(ConfigError, match="exit_rate has 2 entries, expected one number or 1"):
         thresholds_for(scored(0), ExitRateGoal((0.1, 0.2)))

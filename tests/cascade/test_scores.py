@@ -104,5 +104,5 @@ def test_an_unknown_score_is_refused(name):
 
 
 def test_gbvsb_of_too_few_classes_is_refused():
-    with pytest.raises(ConfigError, match="gbvsb_2_4.*needs 4 classes, the network has 3"):
+    with pytest.raises(ConfigError, match=r"gbvsb_2_4.*needs 4 classes, the network has 3"):
         confidence(np.zeros((1, 3), int), parse_score("gbvsb_2_4"))
