@@ -15,6 +15,7 @@ from pydantic import (
     ValidationError,
     model_serializer,
 )
+from pydantic_core import ErrorDetails
 
 from hwflow.errors import ConfigError
 
@@ -52,11 +53,26 @@ def describe(error: ValidationError) -> str:
     """Return one line per problem: ``field: what is wrong (got value)``."""
     lines = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "(top level)"
+        place, message = _told(problem)
+        where = ".".join(place) or "(top level)"
         got = problem.get("input")
         shown = "" if isinstance(got, dict) else f" (got {got!r})"
-        lines.append(f"  {where}: {problem['msg']}{shown}")
+        lines.append(f"  {where}: {message}{shown}")
     return "\n".join(lines)
+
+
+def _told(problem: ErrorDetails) -> tuple[tuple[str, ...], str]:
+    """Return the place of ``problem`` and what is wrong there.
+
+    Where the field that decides between variants has none of their names, or is missing, pydantic
+    names the place of the variants only.
+    """
+    place = tuple(str(part) for part in problem["loc"])
+    if problem["type"] not in {"union_tag_invalid", "union_tag_not_found"}:
+        return place, problem["msg"]
+    missing = problem["type"] == "union_tag_not_found"
+    message = "Field required" if missing else problem["msg"]
+    return (*place, problem["ctx"]["discriminator"].strip("'")), message
 
 
 def parse(model: type[M], data: Any, *, source: str) -> M:

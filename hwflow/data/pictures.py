@@ -9,9 +9,9 @@ its own, and another split seed means other files.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,9 +84,11 @@ def frames_of(
     """
     kept = cache_dir("frames") / f"{_key(paths, crop)}.npy"
     if not kept.is_file():
-        shape = (len(paths), crop.size, crop.size, 3)
-        with _new_array(kept, shape) as frames:
-            _fill(frames, paths, crop, what, progress)
+        with _alone(kept):
+            if not kept.is_file():
+                shape = (len(paths), crop.size, crop.size, 3)
+                with _new_array(kept, shape) as frames:
+                    _fill(frames, paths, crop, what, progress)
     mapped: NDArray[np.uint8] = np.load(kept, mmap_mode="r")
     return mapped
 
@@ -105,6 +107,17 @@ def _key(paths: Sequence[Path], crop: Crop) -> str:
 
 
 @contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes, such as those that train side by side, from making ``path`` as well.
+
+    The lock goes with the process, however that ends.
+    """
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
     """Give an array whose content lies at ``path`` once the block has filled it, or nowhere."""
     needed, free = prod(shape), shutil.disk_usage(path.parent).free
@@ -114,7 +127,7 @@ def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]
             f"{free / 1e9:.1f} GB are free; free some, choose another folder with HWFLOW_CACHE, or "
             "a smaller size in the recipe"
         )
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_suffix(".part")  # one name for all: what a killed process left is written over
     try:
         array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         yield array

@@ -34,8 +34,8 @@ def test_every_data_set_needs_its_name_only():
 @pytest.mark.parametrize(
     ("told", "named"),
     [
-        ({"name": "imagenette"}, "dataset: .*'imagenette' found using 'name'"),
-        ({}, "dataset: Unable to extract tag using discriminator 'name'"),
+        ({"name": "imagenette"}, r"dataset\.name: .*'imagenette'.* expected tags: 'digits'"),
+        ({}, r"dataset\.name: Field required"),
         ({"name": "cifar10", "upscale": 2}, r"dataset\.cifar10\.upscale: Extra inputs"),
         ({"name": "svhn", "pad": 2}, r"dataset\.svhn\.pad: Extra inputs"),
         ({"name": "mnist", "pad": 17}, r"dataset\.mnist\.pad"),

@@ -70,7 +70,11 @@ def test_start_is_a_tagged_union():
         ("seed", -1, "seed"),
         ("surprise", 1, "surprise"),
         ("name", "Tiny cascade", "name"),
-        ("dataset.name", "imagenette", "dataset: .*'imagenette' found using 'name'"),
+        (
+            "dataset.name",
+            "imagenette",
+            r"dataset\.name: .*'imagenette'.* expected tags: 'digits'",
+        ),
         ("dataset.validation", 1500, "validation \\+ test = 1860"),
         ("stages", [], "stages"),
         ("stages.0.training.lr", 0, r"stages\.0\.training\.lr"),
