@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -74,6 +75,22 @@ def test_a_changed_picture_is_decoded_again(tmp_path):
     picture(path, (8, 9), 1)
     after = frames_of([path], crop, what="a", progress=silent)
     assert not np.array_equal(before, after)
+
+
+def test_what_two_want_is_decoded_by_one(tmp_path):
+    paths = [picture(tmp_path / f"{number}.png", (8, 8), number) for number in range(600)]
+    told = []
+
+    def want():
+        crop = Crop(8, 8)
+        frames_of(paths, crop, what="a", progress=lambda _, done, total: told.append(done))
+
+    both = [threading.Thread(target=want) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert told == [0, 256, 512, 600]
 
 
 def spoil_tiny(root, what):
