@@ -101,8 +101,13 @@ class _ClampRound(torch.autograd.Function):
 
 
 def _inside(grad: Tensor, x: Tensor, low: float, high: float) -> Tensor:
-    """Return ``grad`` where ``low`` < x < ``high``, 0 elsewhere, in one pass."""
-    passed: Tensor = torch.ops.aten.hardtanh_backward(grad, x, low, high)
+    """Return ``grad`` where ``low`` < x < ``high``, 0 elsewhere, in one pass.
+
+    It lies in memory as x does, whatever comes from behind: sums over it, such as a batch-norm's,
+    then run in the same order as in Brevitas, and on one layout.
+    """
+    passed = torch.empty_like(x)
+    torch.ops.aten.hardtanh_backward.grad_input(grad, x, low, high, grad_input=passed)
     return passed
 
 
