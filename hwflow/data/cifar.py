@@ -7,25 +7,20 @@ layouts pass the same check and the same parser.
 
 from __future__ import annotations
 
-import io
-import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import Cifar10Dataset, Cifar100Dataset
+from hwflow.data.cifar_pickle import parse_batch, unpickle
 from hwflow.data.cifar_webp import rebuild
 from hwflow.data.download import download, extract_tar
 from hwflow.data.files import read_verified, verify
 from hwflow.data.splits import Labelled, Source, Splits, held_out
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
-
-_SHAPE = (3, 32, 32)  # of a frame in a batch: planes of red, green, blue
 
 
 @dataclass(frozen=True)
@@ -157,68 +152,6 @@ def _classes(known: CifarSet, folder: Path, sources: list[Source]) -> tuple[str,
     if not isinstance(names, list) or len(names) != known.meta.count:
         raise ConfigError(f"{path}: expected {known.meta.count} names in {known.names_key}")
     return tuple(name.decode() for name in names)
-
-
-def parse_batch(
-    content: bytes, path: Path, *, labels_key: str, count: int, classes: int
-) -> Labelled:
-    """Return the ``count`` frames of the pickled batch ``content``, read from ``path``.
-
-    ``data``: (N, 3072) uint8, a row of 1024 per colour plane.
-
-    Raises:
-        ConfigError: it is no batch, or does not hold so many frames and labels.
-    """
-    told = unpickle(content, path)
-    data, labels = told.get(b"data"), told.get(labels_key.encode())
-    if (
-        not isinstance(data, np.ndarray)
-        or data.dtype != np.uint8
-        or data.shape != (count, 3072)
-        or not isinstance(labels, list)
-        or len(labels) != count
-    ):
-        raise ConfigError(
-            f"{path}: expected data ({count}, 3072) of bytes and {count} {labels_key}, found data "
-            f"{getattr(data, 'shape', None)} and {len(labels or ())} labels; replace it"
-        )
-    numbers = np.array(labels, np.int64)
-    if numbers.min() < 0 or numbers.max() >= classes:
-        raise ConfigError(
-            f"{path}: expected {labels_key} of 0 to {classes - 1}, "
-            f"found {numbers.min()} to {numbers.max()}"
-        )
-    return Labelled(data.reshape(count, *_SHAPE).transpose(0, 2, 3, 1), numbers)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows arrays of numpy and nothing else, so that no file can run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        # numpy.core is what numpy 1 called numpy._core.
-        if (module.replace("._core", ".core"), name) == ("numpy.core.multiarray", "_reconstruct"):
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
-            return getattr(np, name)
-        raise pickle.UnpicklingError(f"asks for {module}.{name}")
-
-
-def unpickle(content: bytes, path: Path) -> Mapping[bytes, Any]:
-    """Return the dictionary pickled in ``content``, read from ``path``; text comes as bytes.
-
-    Raises:
-        ConfigError: it is damaged, or holds more than plain values and arrays.
-    """
-    try:
-        told = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    # A damaged pickle is a damaged programme: it can fail in any way.
-    except Exception as error:
-        raise ConfigError(
-            f"{path}: not a pickled batch ({type(error).__name__}: {error}); replace it"
-        ) from error
-    if not isinstance(told, dict):
-        raise ConfigError(f"{path}: expected a pickled dictionary, found {type(told).__name__}")
-    return told
 
 
 def _joined(parts: list[Labelled]) -> Labelled:

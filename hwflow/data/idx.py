@@ -1,17 +1,13 @@
 """MNIST and Fashion-MNIST: idx files, gzipped or not.
 
-Format: http://yann.lecun.com/exdb/mnist/. Names, addresses and MD5s of the gzipped files are those
-of torchvision 0.28.0 (datasets/mnist.py); MD5s of the unpacked ones follow from them. torchvision
-itself is not used: its binary wheel loads only beside the CUDA build of torch.
+Names, addresses and MD5s of the gzipped files are those of torchvision 0.28.0 (datasets/mnist.py);
+MD5s of the unpacked ones follow from them. torchvision itself is not used: the published wheel of
+that version loads beside the CUDA build of torch only.
 """
 
 from __future__ import annotations
 
-import gzip
-import math
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +16,10 @@ from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import FashionMnistDataset, MnistDataset
 from hwflow.data.download import download
 from hwflow.data.files import read_verified
+from hwflow.data.idx_file import parse_idx, unpack
 from hwflow.data.splits import Labelled, Source, Splits, held_out
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
-
-_UINT8 = 8  # the code of the element type in the third byte
 
 
 @dataclass(frozen=True)
@@ -197,38 +192,3 @@ def _array(
         sources.append(Source(plain, f"md5 {file.md5}"))
         return parse_idx(content, plain, dimensions=dimensions)
     raise root.missing(known.title, packed, plain)
-
-
-def unpack(content: bytes, path: Path) -> bytes:
-    """Return what gzip has packed into ``content``, read from ``path``.
-
-    Raises:
-        ConfigError: it is damaged or cut short.
-    """
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ConfigError(f"{path}: not a whole gzip file ({error}); replace it") from error
-
-
-def parse_idx(content: bytes, path: Path, *, dimensions: int) -> NDArray[np.uint8]:
-    """Return the array in the idx file ``content``, read from ``path``.
-
-    Raises:
-        ConfigError: it has no such header, or more or fewer bytes than its header says.
-    """
-    start = 4 + 4 * dimensions
-    header = content[:4]
-    if len(content) < start or header != bytes((0, 0, _UINT8, dimensions)):
-        raise ConfigError(
-            f"{path}: expected an idx file of {dimensions} dimensions of bytes "
-            f"(0000080{dimensions}), found {header.hex() or 'nothing'} at its beginning; replace it"
-        )
-    shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
-    found = len(content) - start
-    if found != math.prod(shape):
-        raise ConfigError(
-            f"{path}: expected {math.prod(shape):,} bytes behind the header ({shape}), "
-            f"found {found:,}; replace it"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import Cifar10Dataset, Cifar100Dataset
-from hwflow.data.cifar import CIFAR10, CIFAR100, load_cifar, parse_batch, unpickle
+from hwflow.data.cifar import CIFAR10, CIFAR100, load_cifar
+from hwflow.data.cifar_pickle import parse_batch, unpickle
 from hwflow.errors import ConfigError
 from hwflow.log import silent
 

@@ -9,7 +9,8 @@ from data_files import cache, idx, labelled, md5, write_idx_file, write_idx_set 
 
 from hwflow.config.data_root import DataRoot
 from hwflow.config.dataset import MnistDataset
-from hwflow.data.idx import load_idx, parse_idx
+from hwflow.data.idx import load_idx
+from hwflow.data.idx_file import parse_idx
 from hwflow.errors import ConfigError
 from hwflow.log import silent
 
