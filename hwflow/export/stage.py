@@ -13,6 +13,7 @@ from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
 from hwflow.config.recipe import StageRecipe
 from hwflow.cost import total
 from hwflow.data import Splits, Subset
+from hwflow.export.canonical import canonical
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.qonnx_file import write_qonnx
 from hwflow.export.verify import (
@@ -43,7 +44,7 @@ def export_stage(
     *,
     calibration: Subset,
 ) -> ExportedStage:
-    """Freeze ``network``, write it to ``path`` and prove the file equal on every test frame.
+    """Write ``network``, made canonical and frozen, to ``path``; prove it equal on all test frames.
 
     ``calibration``: frames whose scores choose the thresholds later.
 
@@ -51,6 +52,7 @@ def export_stage(
         UnsupportedModelError: naming what exact integers cannot carry.
         VerificationError: naming the first test frame on which the file differs.
     """
+    network = canonical(network)
     units = freeze(network)
     write_qonnx(network, splits.frame_shape, path)
     trained, ties = trace_network(network, units, splits.test.frames)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -117,7 +118,7 @@ def trace_qonnx(
     model = model.transform(ChangeBatchSize(batch)).transform(InferShapes())
     quantised = [
         node.output[0]
-        for node in model.graph.node
+        for node in in_order_of_execution(model)
         if node.op_type in _QUANTISERS and model.get_initializer(node.input[0]) is None
     ]
     if len(quantised) != len(act_scales):
@@ -140,6 +141,28 @@ def trace_qonnx(
         ),
         scores=gather(OUTPUT, score_scale),
     )
+
+
+def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
+    """Return the nodes as the network ran them: first operand, second operand, operator.
+
+    qonnx sorts the nodes of a file level by level, which mixes the branches of a residual block.
+    """
+    ordered: list[NodeProto] = []
+    seen: set[str] = set()
+    waiting = [(model.graph.output[0].name, False)]
+    while waiting:
+        tensor, ready = waiting.pop()
+        node = model.find_producer(tensor)
+        if node is None or (tensor in seen and not ready):
+            continue
+        if ready:
+            ordered.append(node)
+            continue
+        seen.add(tensor)
+        waiting.append((tensor, True))
+        waiting += [(operand, False) for operand in reversed(node.input)]
+    return ordered
 
 
 def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link, ...]:
