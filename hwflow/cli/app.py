@@ -24,7 +24,15 @@ from hwflow.cli.folding_options import FoldingOptions
 from hwflow.cli.layers import layers as show_layers
 from hwflow.cli.model_options import ModelOptions
 from hwflow.cli.output import Output
+from hwflow.cli.train import train as run_train
 from hwflow.config.data_root import DataRoot
+from hwflow.config.train_options import (
+    CHECKPOINT_SECONDS,
+    DEFAULT_THREADS,
+    DeviceKind,
+    TrainOptions,
+)
+from hwflow.config.training import Precision
 from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
 
 INTERRUPTED = 130
@@ -119,6 +127,26 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="recipe.yaml")],
     data: Data = None,
     download: Download = False,
+    device: Annotated[
+        DeviceKind, typer.Option("--device", help="Where to train.")
+    ] = DeviceKind.CPU,
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, help="How many of them, one process each.")
+    ] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Threads of torch in each process.")
+    ] = DEFAULT_THREADS,
+    precision: Annotated[
+        Precision | None,
+        typer.Option("--precision", help="Replaces the stages' own.", show_default=False),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option("--checkpoint-seconds", min=0, help="Work that a kill may cost at most."),
+    ] = CHECKPOINT_SECONDS,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files beside the CSV.")
+    ] = False,
     out: Out = None,
     seed: Seed = None,
     set_: Set = None,
@@ -126,14 +154,22 @@ def train(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Train the stages of a recipe."""
-    commands.train(
+    """Train the stages of a recipe; after an interruption, the same line goes on."""
+    run_train(
         _start(json, verbose),
         recipe,
         data=DataRoot(data, download=download),
         out=out,
         seed=seed,
+        precision=precision,
         overrides=tuple(set_ or ()),
+        options=TrainOptions(
+            threads=threads,
+            device=device,
+            devices=devices,
+            checkpoint_seconds=checkpoint_seconds,
+            tensorboard=tensorboard,
+        ),
         dry_run=dry_run,
     )
 

@@ -62,7 +62,8 @@ def single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bo
     output.result(data, render.details(data))
 
 
-def _read(path: Path) -> Data:
+def read_json(path: Path) -> Data:
+    """Return the JSON object in ``path``, which a step has written."""
     data: Data = json.loads(path.read_text(encoding="utf-8"))
     return data
 
@@ -74,32 +75,6 @@ def _totals(links: Sequence[Link]) -> Data:
         "mismatches": sum(link.mismatches for link in links),
         "exactness": [link.model_dump() for link in links],
     }
-
-
-def train(
-    output: Output,
-    recipe: Path,
-    *,
-    data: DataRoot,
-    out: Path | None,
-    seed: int | None,
-    overrides: tuple[str, ...],
-    dry_run: bool,
-) -> None:
-    """Train a recipe."""
-    told = read_recipe(recipe, seed=seed, overrides=overrides)
-    folder = out or OUT / told.name / jobs.TRAIN
-
-    def details() -> Data:
-        result = _read(folder / "train.json")
-        return {
-            "seed": told.seed,
-            "stages": [
-                {"name": stage["name"], "accuracy": stage["accuracy"]} for stage in result["stages"]
-            ],
-        }
-
-    single(output, jobs.train_job(told, out=folder, data=data), details, dry_run=dry_run)
 
 
 def export(
@@ -205,9 +180,9 @@ def _few(values: tuple[float, ...]) -> str:
 
 
 def _build_details(folder: Path) -> Data:
-    design = _read(folder / DESIGN_FILE)
+    design = read_json(folder / DESIGN_FILE)
     bundle = load_bundle(folder / design["bundle"])
-    links = [Link(**link) for link in _read(folder / EXACTNESS_FILE)["links"]]
+    links = [Link(**link) for link in read_json(folder / EXACTNESS_FILE)["links"]]
     return {
         "input": bundle.input.model_dump(mode="json"),
         "top": design["top"],
@@ -218,7 +193,7 @@ def _build_details(folder: Path) -> Data:
 
 
 def _verification_details(folder: Path) -> Data:
-    result = _read(folder / VERIFICATION_FILE)
+    result = read_json(folder / VERIFICATION_FILE)
     links = [Link(**link) for link in result["exactness"]]
     return {"n": result["n"], "stages": result["stages"], **_totals(links)}
 
@@ -239,7 +214,7 @@ def simulate(
 
 
 def _simulation_details(folder: Path) -> Data:
-    result = _read(folder / SIMULATION_FILE)
+    result = read_json(folder / SIMULATION_FILE)
     links = [Link(**link) for link in result["exactness"]]
     return {
         "n": result["n"],
@@ -256,7 +231,7 @@ def synth(output: Output, accelerator: Path, *, out: Path | None, dry_run: bool)
     job = jobs.synth_job(accelerator, out=folder)
 
     def details() -> Data:
-        result = _read(folder / SYNTHESIS_FILE)
+        result = read_json(folder / SYNTHESIS_FILE)
         return {"tool": result["tool"], "script": result["command"], "blocks": result["blocks"]}
 
     single(output, job, details, dry_run=dry_run)
@@ -298,7 +273,7 @@ def report(
 def _show_report(output: Output, folder: Path, data: Data) -> None:
     from hwflow.report import REPORT_HTML, REPORT_JSON, read_report, summary
 
-    content = _read(folder / REPORT_JSON)
+    content = read_json(folder / REPORT_JSON)
     html = folder / REPORT_HTML
     data |= {"report": content, "html": str(html)}
     data |= _totals([Link(**link) for link in content["exactness"]])

@@ -21,6 +21,7 @@ from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.manifest import Outcome, Step, is_complete, run_step
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import ON_CPU, TrainOptions
 from hwflow.log import Progress, silent
 
 # Folders of one run below its root; a step finds its inputs beside its output by these names.
@@ -34,8 +35,8 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
-    "train": ("recipe", "dataset", "training"),
-    "export": ("recipe", "dataset", "training", "calibration", "bundle"),
+    "train": ("recipe", "dataset", "network", "training", "train_options"),
+    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle"),
     "calibrate": ("bundle", "calibration", "golden"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
@@ -83,7 +84,7 @@ CODE = {
     for step, packages in _PACKAGES.items()
 }
 TOOLS = {
-    "train": ("torch", "brevitas", "numpy", "scikit-learn", "pillow"),
+    "train": ("torch", "lightning-fabric", "brevitas", "numpy", "scikit-learn", "pillow"),
     "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "pillow"),
     "calibrate": ("qonnx", "onnx", "numpy"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
@@ -112,17 +113,20 @@ class Job:
         return is_complete(self.step)
 
 
-def train_job(recipe: Recipe, *, out: Path, data: DataRoot = USUAL) -> Job:
+def train_job(
+    recipe: Recipe, *, out: Path, data: DataRoot = USUAL, options: TrainOptions = ON_CPU
+) -> Job:
     """Train every stage of ``recipe`` on its data set, which lies below ``data``.
 
-    The folder is no input: what the recipe names is the same wherever it lies.
+    Neither the folder is an input, as what the recipe names is the same wherever it lies, nor the
+    machine: what is trained already is not trained again for having another.
     """
     out = out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.train import train
 
-        train(recipe, folder, data=data, progress=progress)
+        train(recipe, folder, data=data, options=options, progress=progress)
 
     step = Step(
         "train",

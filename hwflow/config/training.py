@@ -6,6 +6,7 @@ weights.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,7 +17,13 @@ from hwflow.config.network import BitWidth, LayerBits
 Epochs = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 PerLayer = BitWidth | tuple[BitWidth, ...] | LayerBits
-Precision = Literal["float32", "bf16"]
+
+
+class Precision(StrEnum):
+    """Numbers of the forward and backward passes."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"
 
 
 class RandomStart(StrictModel):
@@ -147,7 +154,7 @@ class Training(GrownModel):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     patience: Epochs | None = None
-    precision: Precision = "float32"
+    precision: Precision = Precision.FLOAT32
     form: Literal["fast", "brevitas"] = "fast"
 
     @model_validator(mode="after")

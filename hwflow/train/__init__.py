@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import DEFAULT_THREADS, ON_CPU, TrainOptions
 from hwflow.data import load
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
@@ -21,7 +22,6 @@ from hwflow.train.files import (
 from hwflow.train.fit import fixed_threads
 from hwflow.train.frames import to_codes
 from hwflow.train.launch import check_devices
-from hwflow.train.options import DEFAULT_THREADS, TrainOptions
 from hwflow.train.stage import is_trained, stage_key, train_stage
 
 __all__ = [
@@ -41,15 +41,12 @@ __all__ = [
 ]
 
 
-_ALONE = TrainOptions()
-
-
 def train(
     recipe: Recipe,
     out_dir: Path,
     *,
     data: DataRoot = USUAL,
-    options: TrainOptions = _ALONE,
+    options: TrainOptions = ON_CPU,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train every stage of ``recipe`` into ``out_dir`` and return what was reached.

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from hwflow.config.base import StrictModel, load
 from hwflow.config.bundle import Accuracy, sha256
+from hwflow.config.train_options import DeviceKind
 from hwflow.errors import ConfigError
-from hwflow.train.options import DeviceKind
 
 RESULT_FILE = "train.json"
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class StageResult(StrictModel):
     name: str
     key: str
     threads: int = Field(gt=0)
-    device: DeviceKind = "cpu"
+    device: DeviceKind = DeviceKind.CPU
     devices: int = Field(default=1, gt=0)
     weights: str
     sha256: str

@@ -11,12 +11,15 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from hwflow.config.train_options import DeviceKind, TrainOptions
 from hwflow.config.training import Precision
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
-from hwflow.train.options import TrainOptions
 
-_PRECISION: dict[Precision, Any] = {"float32": "32-true", "bf16": "bf16-mixed"}
+_PRECISION: dict[Precision, Any] = {
+    Precision.FLOAT32: "32-true",
+    Precision.BF16: "bf16-mixed",
+}
 
 
 def check_devices(options: TrainOptions) -> None:
@@ -25,7 +28,7 @@ def check_devices(options: TrainOptions) -> None:
     Raises:
         ConfigError: it has not.
     """
-    if options.device == "cuda":
+    if options.device is DeviceKind.CUDA:
         found = torch.cuda.device_count()
         if found < options.devices:
             raise ConfigError(

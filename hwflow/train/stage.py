@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.data_root import DataRoot
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import DeviceKind, TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
 from hwflow.nets import Form
@@ -26,7 +27,6 @@ from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
 from hwflow.train.frames import Batches
 from hwflow.train.history import History
 from hwflow.train.launch import here, in_processes
-from hwflow.train.options import DeviceKind, TrainOptions
 from hwflow.train.phases import Phase, carry, phases
 from hwflow.train.state import FitState
 from hwflow.train.watch import OneOfMany, StageWatcher
@@ -37,7 +37,12 @@ TRAINING_VERSION = 2
 
 
 def stage_key(
-    recipe: Recipe, index: int, *, threads: int, device: DeviceKind = "cpu", devices: int = 1
+    recipe: Recipe,
+    index: int,
+    *,
+    threads: int,
+    device: DeviceKind = DeviceKind.CPU,
+    devices: int = 1,
 ) -> str:
     """Return the hash of all that decides the weights of stage ``index``.
 

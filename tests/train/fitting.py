@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from hwflow.config.base import parse
+from hwflow.config.train_options import TrainOptions
 from hwflow.config.training import Training
 from hwflow.data import Subset
 from hwflow.train.fit import TrainingData, fit
 from hwflow.train.frames import Batches
 from hwflow.train.launch import here
-from hwflow.train.options import TrainOptions
 from hwflow.train.state import FitState, Settings
 
 CPU = torch.device("cpu")

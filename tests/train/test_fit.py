@@ -8,6 +8,7 @@ import torch
 from fitting import CPU, FRAMES, StopError, Watch, data, equal, network, run, subset, training
 from torch import nn
 
+from hwflow.config.train_options import TrainOptions
 from hwflow.config.training import Training
 from hwflow.errors import ConfigError
 from hwflow.nets.layers import QuantConv2d, QuantLinear, QuantReLU
@@ -15,7 +16,6 @@ from hwflow.train.evaluate import accuracy, real_scores
 from hwflow.train.frames import Batches
 from hwflow.train.launch import here
 from hwflow.train.norms import norms_of
-from hwflow.train.options import TrainOptions
 from hwflow.train.state import Settings
 
 pytestmark = pytest.mark.train

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-DeviceKind = Literal["cpu", "cuda"]
+CHECKPOINT_SECONDS = 30.0
 # One thread is as fast as two on networks as small as the demo's (0.5 s an epoch), several times
 # faster where the second core is busy, and the sums do not depend on the number of cores.
 DEFAULT_THREADS = 1
+
+
+class DeviceKind(StrEnum):
+    """What torch computes on."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,11 @@ class TrainOptions:
     """
 
     threads: int = DEFAULT_THREADS
-    device: DeviceKind = "cpu"
+    device: DeviceKind = DeviceKind.CPU
     devices: int = 1
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     tensorboard: bool = False
+
+
+ON_CPU = TrainOptions()
+"""In this process, on its processor."""
