@@ -44,7 +44,15 @@ _SCHEMAS = {
     "simulate": ("bundle", "accelerator", "simulation"),
     "volume": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
-    "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
+    "report": (
+        "bundle",
+        "calibration",
+        "golden",
+        "accelerator",
+        "exactness",
+        "simulation",
+        "synthesis",
+    ),
 }
 # What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
 # that these compile.
