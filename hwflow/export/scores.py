@@ -11,6 +11,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.cost import total
 from hwflow.data import load, translated
 from hwflow.export.bundle import check_trained
+from hwflow.export.canonical import canonical
 from hwflow.export.freeze import freeze
 from hwflow.export.verify import score_network
 from hwflow.log import Progress, silent
@@ -54,6 +55,7 @@ def score_trained(
         progress(f"score {stage.name}", index, len(recipe.stages))
         network = build(stage, splits.frame_shape, len(splits.classes))
         network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
+        network = canonical(network)
         freeze(network)
         bops.append(total(network.costs()).bops)
         scales.append(network.score_scale)
