@@ -185,7 +185,9 @@ def test_the_worst_case_stands_beside_the_average(report, page):
     figure = accuracy_cost(report.evaluation)
     (line,) = figure.layout.shapes
     assert line.x0 == line.x1 == 7200 / 1e6
-    assert "worst case: 0.01" in figure.layout.annotations[0].text
+    (note,) = figure.layout.annotations
+    assert "worst case: 0.01" in note.text
+    assert 10**note.x == pytest.approx(line.x0)
     assert bops(report).data[0].x[-2:] == (4000 / 1e6, 7200 / 1e6)
     assert "takes 0.01 MBOPs" in page
 
