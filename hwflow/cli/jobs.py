@@ -36,7 +36,7 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
     "train": ("recipe", "dataset", "network", "training", "train_options"),
-    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle"),
+    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle", "golden"),
     "calibrate": ("bundle", "calibration", "golden"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),

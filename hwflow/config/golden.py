@@ -34,6 +34,11 @@ def read_golden(folder: Path) -> Arrays:
         raise ConfigError(f"{path}: cannot be read ({error}); {AGAIN}") from error
 
 
+def label_dtype(classes: int) -> type[np.uint8] | type[np.uint16]:
+    """Return the type that labels of so many classes are kept in."""
+    return np.uint8 if classes <= 256 else np.uint16
+
+
 def scored(bundle: Bundle, golden: Mapping[str, NDArray[Any]], split: str) -> ScoredSplit | None:
     """Return the scores of ``split``, or None where the bundle has none, or no labels for them.
 

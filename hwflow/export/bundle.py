@@ -26,6 +26,7 @@ from hwflow.config.bundle import (
     sha256,
 )
 from hwflow.config.data_root import USUAL, DataRoot
+from hwflow.config.golden import label_dtype
 from hwflow.config.npz import write_npz
 from hwflow.config.recipe import Recipe
 from hwflow.data import Splits, Subset, load, translated
@@ -124,16 +125,17 @@ def _assemble(
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
     result = run_cascade(test.scores, thresholds)
+    label_type = label_dtype(len(splits.classes))
     write_npz(
         golden,
         {
             "frames": splits.test.frames,
-            "label": splits.test.labels.astype(np.uint8),
+            "label": splits.test.labels.astype(label_type),
             **{f"scores_{k}": stage.test_scores for k, stage in enumerate(stages)},
             "prediction": result.prediction.astype(np.int32),
             "exit_stage": result.exit_stage.astype(np.int32),
             "margin": result.margin.astype(np.int64),
-            "validation_label": calibration.labels.astype(np.uint8),
+            "validation_label": calibration.labels.astype(label_type),
             **{f"validation_scores_{k}": s.calibration_scores for k, s in enumerate(stages)},
         },
     )

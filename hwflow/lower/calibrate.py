@@ -23,7 +23,7 @@ from hwflow.config.bundle import (
     sha256,
 )
 from hwflow.config.calibration import CalibrationRecipe, EpsBoundCalibration, Translated
-from hwflow.config.golden import Arrays, read_golden, scored
+from hwflow.config.golden import Arrays, label_dtype, read_golden, scored
 from hwflow.config.npz import write_npz
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
@@ -62,7 +62,7 @@ def calibrate(
         raise ConfigError(f"{bundle_dir}: has one stage, so there is no threshold to choose")
     if frames_file is not None:
         data = _score_file(bundle, bundle_dir, golden, frames_file, progress)
-        _replace_validation(golden, data)
+        _replace_validation(golden, data, len(bundle.classes))
     else:
         found = scored(bundle, golden, "validation")
         if found is None:
@@ -166,10 +166,10 @@ def _scores(bundle: Bundle, path: Path, frames: NDArray[np.uint8]) -> NDArray[np
     return evaluate(network, frames).astype(np.int32)
 
 
-def _replace_validation(golden: Arrays, data: ScoredSplit) -> None:
+def _replace_validation(golden: Arrays, data: ScoredSplit, classes: int) -> None:
     """Put the scores that chose the thresholds in the place of those before."""
     for name in [name for name in golden if name.startswith("validation_")]:
         del golden[name]
-    golden["validation_label"] = data.labels.astype(np.uint16)
+    golden["validation_label"] = data.labels.astype(label_dtype(classes))
     for stage, scores in enumerate(data.scores):
         golden[f"validation_scores_{stage}"] = scores.astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hwflow.cascade.goals import (
@@ -14,6 +15,7 @@ from hwflow.cascade.goals import (
 from hwflow.config.base import parse
 from hwflow.config.bundle import record, recorded
 from hwflow.config.calibration import CalibrationChoice
+from hwflow.config.golden import label_dtype
 from hwflow.errors import ConfigError
 
 BOPS = [10, 100]
@@ -62,6 +64,12 @@ def test_what_there_was_before_the_kinds_dumps_as_it_did():
         "eps",
         "criterion",
     ]
+
+
+def test_labels_of_many_classes_do_not_wrap():
+    for classes in (2, 256, 257, 1000):
+        assert np.iinfo(label_dtype(classes)).max >= classes - 1
+    assert label_dtype(10) is np.uint8  # as in bundles made before
 
 
 @pytest.mark.parametrize(
