@@ -143,11 +143,11 @@ class BundleInput(StrictModel):
 class Bundle(StrictModel):
     """``bundle.json``. Paths are relative to its folder.
 
-    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 or uint16 (ground truth,
-    absent where none is known), ``scores_<k>`` (N, classes) int32 of each stage k, and the expected
-    results of the cascade at ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,) int32,
-    ``margin`` (N,) int64. ``validation_label`` (V,) and ``validation_scores_<k>`` (V, classes), where
-    there are any, are what the thresholds were chosen on.
+    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 or uint16 (ground
+    truth, absent where none is known), ``scores_<k>`` (N, classes) int32 of each stage k, and the
+    expected results of the cascade at ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,)
+    int32, ``margin`` (N,) int64. ``validation_label`` (V,) and ``validation_scores_<k>`` (V,
+    classes), where there are any, are what the thresholds were chosen on.
     """
 
     schema_version: Literal[1]
