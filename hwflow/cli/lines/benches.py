@@ -1,0 +1,77 @@
+"""Command lines of ``hwflow bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwflow.cli import bench
+from hwflow.cli.lines.options import (
+    Json,
+    Verbose,
+)
+from hwflow.cli.session import start
+
+
+def bench_generator(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    builds: Annotated[Path, typer.Option("--builds", help="Folder of the designs.")] = bench.BUILDS,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the accelerator generator; accelerators made before are reused."""
+    bench.generator(
+        start(json, verbose), builds=builds, out=out, record=record, only=tuple(only or ())
+    )
+
+
+def bench_cascade(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.CASCADE_OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the cascade controller: soak, throughput, latency, area, mutants."""
+    bench.cascade(start(json, verbose), out=out, record=record, only=tuple(only or ()))
+
+
+def bench_document(
+    path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],
+    record: Annotated[Path, typer.Option(help="The record of a bench.")] = bench.RECORD,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the tables of a recorded `hwflow bench generator` into a document."""
+    bench.document(start(json, verbose), path, record=record)
+
+
+def bench_cost(
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the cost models anew to their runs first.")
+    ] = False,
+    runs: Annotated[
+        bool,
+        typer.Option("--runs", help="Synthesise what has changed, up to an hour; then fit anew."),
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell how well the cost models fit the runs behind them."""
+    bench.cost(start(json, verbose), runs=runs, refit=refit)
