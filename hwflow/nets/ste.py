@@ -52,7 +52,8 @@ class _Sign(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        # -0.0 + 0.0 is +0.0; ``where`` would take six times as long.
+        return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x + 0.0)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
@@ -66,10 +67,9 @@ class _RoundClamp(torch.autograd.Function):
         ctx.save_for_backward(x)
         # Half a step beyond the last code still rounds to it where that code is even.
         ctx.bounds = (_edge(low, -1) * scale if low else 0.0, _edge(high, 1) * scale)
-        if x.dtype == torch.float32:
-            # One fused pass; scale being a power of two, its 1 / scale is exact.
-            return torch.fake_quantize_per_tensor_affine(x, scale, 0, low, high)
-        return (x / scale).round_().clamp_(low, high).mul_(scale)
+        # Passes over whole vectors; torch's fused fake_quantize is scalar code and takes thrice as
+        # long (30 % of a step of VGG-small). Scale being a power of two, 1 / scale is exact.
+        return (x * (1 / scale)).round_().clamp_(low, high).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:

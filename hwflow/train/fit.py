@@ -20,6 +20,9 @@ from hwflow.train.norms import norms_of, settle_norms, synchronise
 from hwflow.train.rates import rate
 from hwflow.train.state import FitState, Settings
 
+# Convolutions are up to a fifth faster with channels last in memory.
+_LAYOUT = torch.channels_last
+
 
 class Watcher(Protocol):
     """Is told of each step and epoch, and sees the state as a checkpoint may hold it."""
@@ -92,6 +95,7 @@ class _Steps:
     def __init__(self, state: FitState, data: Batches, settings: Settings, fabric: Fabric) -> None:
         self._state, self._data, self._settings, self._fabric = state, data, settings, fabric
         self._batches = settings.batches(len(data))
+        _lay_out(state.network)
         wrapped: Any = fabric.setup(state.network, state.optimiser)
         self._model, self._optimiser = wrapped
         state.summed = state.summed.to(fabric.device)
@@ -136,7 +140,8 @@ class _Steps:
             cutout=training.cutout,
         )
         mine = slice(self._fabric.global_rank, None, self._fabric.world_size)
-        logits = self._model(codes[mine]) * self._settings.logit_scale
+        codes = codes[mine].contiguous(memory_format=_LAYOUT)
+        logits = self._model(codes) * self._settings.logit_scale
         loss = nn.functional.cross_entropy(
             logits, self._data.labels[chosen[mine]], label_smoothing=training.label_smoothing
         )
@@ -167,3 +172,10 @@ def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabri
         if settings.patience is not None and state.may_be_best(reached):
             kept = snapshot.take(state.network)
     state.end_epoch(float(mean), reached, kept)
+
+
+def _lay_out(network: nn.Module) -> None:
+    """Let the weights of convolutions lie in memory as their inputs do; their values stay."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=_LAYOUT)
