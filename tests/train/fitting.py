@@ -17,6 +17,8 @@ from hwflow.train.frames import Batches
 from hwflow.train.launch import here
 from hwflow.train.state import FitState, Settings
 
+# Networks this small lose time on a second thread, most of all beside other processes.
+torch.set_num_threads(1)
 CPU = torch.device("cpu")
 FRAMES = 96
 
