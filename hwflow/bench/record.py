@@ -44,7 +44,12 @@ class Record(StrictModel):
 
 
 def section(
-    figures: tuple[Figure, ...], details: dict[str, Any], *, command: str, seconds: float
+    figures: tuple[Figure, ...],
+    details: dict[str, Any],
+    *,
+    command: str,
+    seconds: float,
+    tools: tuple[str, ...] = TOOLS,
 ) -> Section:
     """Return the section with what it was measured with."""
     return Section(
@@ -54,7 +59,7 @@ def section(
         seconds=round(seconds, 1),
         processors=os.cpu_count() or 1,
         machine=platform.machine(),
-        versions=versions(TOOLS),
+        versions=versions(tools),
         git=git_state(),
     )
 

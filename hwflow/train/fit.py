@@ -75,7 +75,7 @@ def fit(
     """
     if fabric.world_size > 1:
         synchronise(state.network)
-    steps = _Steps(state, data.train, settings, fabric)
+    steps = Steps(state, data.train, settings, fabric)
     while state.epoch < settings.epochs and not state.stopped(settings.patience):
         steps.run_epoch(derive_seed(seed, state.epoch), watcher)
         _close_epoch(state, data.validation, settings, fabric)
@@ -89,7 +89,7 @@ def fit(
     state.network.eval()
 
 
-class _Steps:
+class Steps:
     """Runs the steps of an epoch."""
 
     def __init__(self, state: FitState, data: Batches, settings: Settings, fabric: Fabric) -> None:

@@ -20,7 +20,8 @@ class Row:
     """One epoch. ``epoch``: from 1, counted over all phases. ``phase``: float, or w1a1 and so on.
 
     ``loss``: mean over the epoch's steps. ``validation_accuracy``: a fraction. ``seconds``: wall
-    time of the epoch, or of its part since the run went on; ``images_per_s`` of the same time.
+    time of the epoch with its validation, without what an interruption lost; ``images_per_s``: its
+    training frames by that time.
     """
 
     epoch: int

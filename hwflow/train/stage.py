@@ -165,11 +165,12 @@ class _StageRun:
             settings = phase.settings(network)
             network.to(self._fabric.device)
             state = FitState(network, settings)
+            seconds = 0.0
             if saved is not None:
                 state.restore(saved["fit"])
-                saved = None
+                seconds, saved = float(saved["seconds"]), None
             if writer is not None:
-                writer.begin_phase(number, state)
+                writer.begin_phase(number, state, seconds=seconds)
             alone = writer is not None and self._fabric.world_size == 1
             fit(
                 state,

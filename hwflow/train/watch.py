@@ -42,16 +42,15 @@ class StageWatcher:
         self._history, self._seconds, self._progress = history, seconds, progress
         self._phase = 0
         self._epoch_began = self._saved = time.monotonic()
-        self._first_batch = 0
 
     def close(self) -> None:
         """Nothing comes after."""
         self._history.close()
 
-    def begin_phase(self, phase: int, state: FitState) -> None:
-        """Attend to ``phase`` from now on, which starts from ``state``."""
+    def begin_phase(self, phase: int, state: FitState, *, seconds: float = 0.0) -> None:
+        """Attend to ``phase`` from now on, whose epoch has taken ``seconds`` already."""
         self._phase = phase
-        self._begin_epoch(state)
+        self._epoch_began = time.monotonic() - seconds
         self._tell(state)
 
     def after_step(self, state: FitState) -> None:
@@ -63,7 +62,6 @@ class StageWatcher:
     def after_epoch(self, state: FitState) -> None:
         """Log the epoch and save."""
         seconds = time.monotonic() - self._epoch_began
-        share = (self._batches - self._first_batch) / self._batches
         self._history.add(
             Row(
                 epoch=self._before + state.epoch,
@@ -72,19 +70,16 @@ class StageWatcher:
                 loss=state.losses[-1],
                 validation_accuracy=state.accuracies[-1],
                 seconds=round(seconds, 3),
-                images_per_s=round(self._frames * share / seconds, 1),
+                images_per_s=round(self._frames / seconds, 1),
             )
         )
+        self._epoch_began = time.monotonic()
         self._save(state)
-        self._begin_epoch(state)
 
     @property
     def _before(self) -> int:
         """Epochs of the phases before."""
         return sum(self._epochs[: self._phase])
-
-    def _begin_epoch(self, state: FitState) -> None:
-        self._epoch_began, self._first_batch = time.monotonic(), state.batch
 
     def _tell(self, state: FitState) -> None:
         done = (self._before + state.epoch) * self._batches + state.batch
@@ -96,6 +91,7 @@ class StageWatcher:
             "phase": self._phase,
             "fit": state.checkpoint(),
             "history": self._history.position,
+            "seconds": time.monotonic() - self._epoch_began,
         }
         write_checkpoint(self._path, checkpoint)
         self._saved = time.monotonic()

@@ -9,6 +9,7 @@ import typer
 
 from hwflow.cli import bench
 from hwflow.cli.lines.options import (
+    Data,
     Json,
     Verbose,
 )
@@ -50,6 +51,36 @@ def bench_cascade(
 ) -> None:
     """Measure the cascade controller: soak, throughput, latency, area, mutants."""
     bench.cascade(start(json, verbose), out=out, record=record, only=tuple(only or ()))
+
+
+def bench_train(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    data: Data = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 2,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=0, help="Of the speed section; 0 for the recipe's.")
+    ] = 0,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.TRAIN_OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure training: speed, time to an accuracy on Fashion-MNIST, kills at random moments."""
+    bench.train(
+        start(json, verbose),
+        data=data,
+        threads=threads,
+        batch_size=batch_size,
+        out=out,
+        record=record,
+        only=tuple(only or ()),
+    )
 
 
 def bench_document(
