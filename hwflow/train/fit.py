@@ -18,7 +18,7 @@ from hwflow.train.evaluate import EVAL_BATCH, accuracy
 from hwflow.train.frames import Batches
 from hwflow.train.norms import norms_of, settle_norms, synchronise
 from hwflow.train.rates import rate
-from hwflow.train.state import FitState, Settings
+from hwflow.train.state import SCALES, FitState, Settings
 
 # Convolutions are up to a fifth faster with channels last in memory.
 _LAYOUT = torch.channels_last
@@ -159,8 +159,10 @@ class Steps:
             steps=settings.epochs * self._batches,
             span=settings.training.epochs,
         )
+        frozen = state.epoch >= settings.frozen_from
         for group in state.optimiser.param_groups:
-            group["lr"] = now
+            # At a rate of 0 neither gradient nor weight decay changes anything.
+            group["lr"] = 0.0 if frozen and group[SCALES] else now
 
 
 def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabric: Fabric) -> None:

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from hwflow.config.training import Sgd, Training
+from hwflow.nets.scales import LearnedScale
 from hwflow.train import snapshot
 from hwflow.train.averaging import Average
+
+SCALES = "scales"
+"""Key of an optimiser's group: whether its parameters are learned scales."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +142,31 @@ class FitState:
 def _optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     told = settings.training.optimiser
     decay = settings.training.weight_decay
+    groups = _groups(network)
     if isinstance(told, Sgd):
         return torch.optim.SGD(
-            network.parameters(),
+            groups,
             lr=settings.lr,
             momentum=told.momentum,
             nesterov=told.nesterov,
             weight_decay=decay,
         )
-    return torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=decay)
+    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=decay)
+
+
+def _groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Return the parameters, learned scales apart, as these have epochs without a change."""
+    scales = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, LearnedScale)
+        for parameter in module.parameters()
+    }
+    found = [
+        {
+            "params": [p for p in network.parameters() if (id(p) in scales) == of_scales],
+            SCALES: of_scales,
+        }
+        for of_scales in (False, True)
+    ]
+    return [group for group in found if group["params"]]
