@@ -50,7 +50,12 @@ class History:
             from tensorboardX import SummaryWriter
 
             # TensorBoard drops what earlier files say of these steps and those after.
-            self._events = SummaryWriter(str(folder / TENSORBOARD / stage), purge_step=epochs + 1)
+            # Files are named by the second; the suffix keeps two of one second apart.
+            self._events = SummaryWriter(
+                str(folder / TENSORBOARD / stage),
+                purge_step=epochs + 1,
+                filename_suffix=f".{epochs}",
+            )
 
     @property
     def position(self) -> int:

@@ -35,8 +35,8 @@ def test_two_processes_train_what_one_does(tmp_path):
     """Compared: the trained weights and statistics, after 17 steps of the same batches.
 
     Two processes sum a batch's gradients and statistics in another order, so float32's last bits
-    differ, and grow with the steps, most of all where rounding tips a weight over to its next code.
-    Processes that did not share gradients, or statistics, would differ in the first digits.
+    differ, and grow with the steps: to 0.00008 of a tensor's deviation at most. Processes that did
+    not share statistics differed by 0.04 to 0.36 of it.
     """
     told = recipe(WIDE)
     seen = []
@@ -48,7 +48,7 @@ def test_two_processes_train_what_one_does(tmp_path):
     for name, value in one.items():
         if value.is_floating_point():
             spread = float(value.std()) if value.numel() > 1 else 1.0
-            assert float((value - other[name]).abs().max()) < 0.02 * spread, name
+            assert float((value - other[name]).abs().max()) < 0.002 * spread, name
     assert seen[-1] == ("train stage0", 17, 17)
     assert (tmp_path / "two" / "stage0.csv").read_text().count("\n") == 2
 
