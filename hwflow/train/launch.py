@@ -28,7 +28,7 @@ def check_devices(options: TrainOptions) -> None:
     Raises:
         ConfigError: it has not.
     """
-    if options.device is DeviceKind.CUDA:
+    if options.device == DeviceKind.CUDA:
         found = torch.cuda.device_count()
         if found < options.devices:
             raise ConfigError(

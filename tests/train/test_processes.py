@@ -14,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from tiny import recipe, stage_data
 
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import DeviceKind
 from hwflow.errors import ConfigError
 from hwflow.train import TrainOptions, train
 
@@ -61,7 +62,7 @@ def test_a_batch_must_divide_among_the_devices(tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_a_clear_error(tmp_path):
     with pytest.raises(ConfigError, match=r"torch finds 0 GPU"):
-        train(recipe(WIDE), tmp_path, options=TrainOptions(device="cuda"))
+        train(recipe(WIDE), tmp_path, options=TrainOptions(device=DeviceKind.CUDA))
 
 
 # A float phase, then two quantised ones, one of them with an average and frozen epochs.
@@ -104,7 +105,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path):
 
     draw = random.Random(1)
     kills = 0
-    for _ in range(8):
+    for _ in range(5):
         process = start(tmp_path / "killed")
         process.join(draw.uniform(0.1, 0.6) * seconds)
         if process.is_alive():
