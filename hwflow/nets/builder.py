@@ -16,6 +16,7 @@ from hwflow.cost import LayerCost
 from hwflow.errors import ConfigError
 from hwflow.nets.activations import Activation, new_scale
 from hwflow.nets.form import Form
+from hwflow.nets.padding import Pad
 from hwflow.nets.pooling import GlobalPool
 from hwflow.nets.unit import FRAME, Codes, Geometry, Unit, codes_of
 from hwflow.nets.weights import Weights
@@ -113,7 +114,7 @@ class Builder:
         height, width = ((side - 1) // 2 + 1 for side in self._size)
         self.at = replace(self.at, size=(height, width))
         lowest = -1.0 if self.at.codes.binary else 0.0
-        return nn.Sequential(nn.ConstantPad2d(1, lowest), nn.MaxPool2d(3, stride=2))
+        return nn.Sequential(Pad(1, lowest), nn.MaxPool2d(3, stride=2))
 
     def global_pool(self) -> nn.Module:
         """Return the mean of every channel, as features of 8 bits.
@@ -125,7 +126,8 @@ class Builder:
         if (height * width).bit_count() != 1:
             raise ConfigError(
                 f"{self.where}: net: the global average pool sees {height}×{width} pixels; it is "
-                "exact over a power of two of them: use frames of 32, 64, 128 or 256 pixels a side"
+                "exact over a power of two of them: use frames of 32, 64, 128 or 256 pixels a side "
+                "(dataset.size, dataset.pad)"
             )
         assert self.at.act is not None, "an activation is in front"
         pool = GlobalPool(self.at.act, height * width)

@@ -11,6 +11,7 @@ from hwflow.cost import LayerCost
 from hwflow.nets.activations import Activation
 from hwflow.nets.form import Form
 from hwflow.nets.layers import QuantConv2d, QuantLinear
+from hwflow.nets.padding import Pad
 from hwflow.nets.scales import value_of
 from hwflow.nets.weights import Weights
 
@@ -78,7 +79,7 @@ class Unit(nn.Module):
         super().__init__()
         self.cost, self.geometry, self.input, self.form = cost, geometry, source, form
         pads = geometry.padding
-        self.pad = nn.ConstantPad2d(pads, -1.0) if pads and source.binary else None
+        self.pad = Pad(pads, -1.0) if pads and source.binary else None
         self.layer: Any = _layer(geometry, weights, form, padding=0 if self.pad else pads)
         norm = nn.BatchNorm1d if geometry.linear else nn.BatchNorm2d
         self.norm: Any = None if act is None else norm(geometry.outputs)
