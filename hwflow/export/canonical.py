@@ -77,9 +77,9 @@ def _set_weights(old: Unit, new: Unit) -> Tensor:
     if old.cost.weight_bit_width > 1:
         latent *= 2.0 ** (1 - old.cost.weight_bit_width)
         if int(largest).bit_count() == 1:
-            # The canonical scale puts a power of two just beyond its highest code; a quarter of a
-            # step more rounds to the same code at twice the scale.
-            latent[np.abs(codes) == largest] *= 1 + 0.25 / largest
+            # The canonical scale puts a power of two just beyond its highest code. A quarter of a
+            # step more gets twice that scale, at which it rounds to the code that is meant.
+            latent[np.abs(codes) == largest] *= 1 + 2.0**-old.cost.weight_bit_width
     new.layer.weight.copy_(torch.from_numpy(latent))
     made, made_scale = integer_weights(new)
     ratio = 1 if old.cost.weight_bit_width == 1 else np.abs(made).max() // largest
