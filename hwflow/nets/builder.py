@@ -185,6 +185,7 @@ class Builder:
             pixels,
             bits,
             self.at.codes.bits,
+            depthwise=geometry.groups > 1,
         )
         unit = Unit(cost, geometry, source=self.at.codes, weights=weights, act=act, form=self.form)
         self._counts[kind] += 1
