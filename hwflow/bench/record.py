@@ -51,6 +51,7 @@ def section(
     command: str,
     seconds: float,
     git: GitState | None,
+    tools: tuple[str, ...] = TOOLS,
 ) -> Section:
     """Return the section with what it was measured with."""
     return Section(
@@ -60,7 +61,7 @@ def section(
         seconds=round(seconds, 1),
         processors=os.cpu_count() or 1,
         machine=platform.machine(),
-        versions=versions(TOOLS),
+        versions=versions(tools),
         git=git,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwflow.bench.figures import Figure
-from hwflow.bench.record import Record, read_record, section, write_record
+from hwflow.bench.record import TOOLS, Record, read_record, section, write_record
 from hwflow.config.manifest import git_state
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
@@ -31,10 +31,11 @@ def measure(
     out: Path,
     only: Iterable[str] = (),
     progress: Progress = silent,
+    tools: tuple[str, ...] = TOOLS,
 ) -> Record:
     """Measure the sections ``only`` (or all) of ``bench``; write each into ``record_file`` at once.
 
-    ``out``: where they work.
+    ``out``: where they work. ``tools``: packages whose versions are recorded.
 
     Raises:
         ConfigError: an unknown section; a file or folder that cannot be written; the record of
@@ -60,6 +61,7 @@ def measure(
             command=f"hwflow bench {bench} --only {name}",
             seconds=time.monotonic() - begin,
             git=git,
+            tools=tools,
         )
         write_record(record, record_file)
     progress("done", len(chosen), len(chosen))

@@ -1,4 +1,4 @@
-"""Expected work of a cascade."""
+"""Expected and worst-case work of a cascade."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def expected_bops(bops: Sequence[int], exit_rate: Sequence[float]) -> float:
         total += cost * reached
         reached -= leaving
     return total
+
+
+def worst_bops(bops: Sequence[int]) -> int:
+    """Return the BOPs of a frame that passes every stage, C0 + C1 + …: what latency is bound by."""
+    return sum(bops)

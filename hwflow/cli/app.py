@@ -1,28 +1,17 @@
-"""Commands of ``hwflow`` and what happens when one fails."""
+"""The command ``hwflow``: its sub-commands, and what happens when one fails."""
 
 from __future__ import annotations
 
-import errno
 import sys
-import traceback
-import warnings
-from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from typer.exceptions import Abort, Exit, TyperException
 
-from hwflow import errors, log
-from hwflow.cli import bench, commands, volume
-from hwflow.cli.folding_options import FoldingOptions
-from hwflow.cli.layers import layers as show_layers
-from hwflow.cli.model_options import ModelOptions
-from hwflow.cli.output import Output
-from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
-
-INTERRUPTED = 130
-NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+from hwflow.cli import failures
+from hwflow.cli.lines import benches, hardware, training, whole
+from hwflow.cli.session import session
+from hwflow.errors import ConfigError, HwflowError
 
 app = typer.Typer(
     name="hwflow",
@@ -38,435 +27,32 @@ bench_app = typer.Typer(
 )
 app.add_typer(bench_app, name="bench")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; repeat.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder to write.", show_default=False)]
-Seed = Annotated[
-    int | None,
-    typer.Option("--seed", min=0, help="Replaces the recipe's seed.", show_default=False),
-]
-PauseSeed = Annotated[
-    int, typer.Option("--seed", min=0, help="Seed of random pauses, and of varied images.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="Replace one value; repeat for more."),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
-
-
-class _State:
-    """What ``main`` needs to know after a command has failed; made anew for each call."""
-
-    def __init__(self) -> None:
-        self.output: Output | None = None
-        self.verbosity = 0
-
-    def reset(self) -> None:
-        """Forget the call before."""
-        self.output, self.verbosity = None, 0
-
-    def close(self) -> None:
-        """Give stdout back, if a command has taken it."""
-        if self.output is not None:
-            self.output.close()
-
-
-_state = _State()
-
-
-def _start(as_json: bool, verbosity: int) -> Output:
-    _state.verbosity = verbosity
-    _state.output = Output(as_json=as_json, verbosity=verbosity)
-    log.configure(verbosity)
-    if not verbosity:
-        warnings.filterwarnings("ignore")  # torch's and brevitas', about themselves
-    return _state.output
-
-
-@app.command()
-def demo(
-    out: Out = None,
-    seed: Seed = None,
-    set_: Set = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Train, build and prove the two-stage digits cascade, and write a report."""
-    commands.demo(
-        _start(json, verbose), out=out, seed=seed, overrides=tuple(set_ or ()), dry_run=dry_run
-    )
-
-
-@app.command()
-def train(
-    recipe: Annotated[Path, typer.Argument(help="recipe.yaml")],
-    out: Out = None,
-    seed: Seed = None,
-    set_: Set = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Train the stages of a recipe."""
-    commands.train(
-        _start(json, verbose),
-        recipe,
-        out=out,
-        seed=seed,
-        overrides=tuple(set_ or ()),
-        dry_run=dry_run,
-    )
-
-
-@app.command()
-def export(
-    train_dir: Annotated[Path, typer.Argument(help="Folder written by `hwflow train`.")],
-    out: Out = None,
-    set_: Set = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Export trained stages as QONNX, check them, choose the thresholds."""
-    commands.export(
-        _start(json, verbose), train_dir, out=out, overrides=tuple(set_ or ()), dry_run=dry_run
-    )
-
-
-@app.command()
-def build(
-    source: Annotated[Path, typer.Argument(help="design.yaml, or a quantised model.onnx")],
-    bundle: Annotated[
-        Path | None,
-        typer.Option("--bundle", help="Folder written by `hwflow export`.", show_default=False),
-    ] = None,
-    board: Annotated[
-        str | None,
-        typer.Option("--board", help="For model.onnx: pynq-z1, pynq-z2.", show_default=False),
-    ] = None,
-    target_ii: Annotated[
-        int | None,
-        typer.Option(
-            "--target-ii",
-            min=1,
-            help="Cheapest folding of at most so many cycles per frame.",
-            show_default=False,
-        ),
-    ] = None,
-    target_fps: Annotated[
-        float | None,
-        typer.Option(
-            "--target-fps",
-            min=1e-3,
-            help="Cheapest folding of at least so many frames per second at the design's clock.",
-            show_default=False,
-        ),
-    ] = None,
-    fill: Annotated[
-        str | None,
-        typer.Option(
-            "--fill",
-            metavar="lut=0.6,bram=0.7",
-            help="Fastest folding in these shares of the part (lut, bram, dsp), or auto; "
-            "with a target, the cheapest in them.",
-            show_default=False,
-        ),
-    ] = None,
-    folding: Annotated[
-        Path | None,
-        typer.Option(
-            "--folding",
-            help="Folding as in this file; each build writes folding.json.",
-            show_default=False,
-        ),
-    ] = None,
-    fifos: Annotated[
-        str | None,
-        typer.Option(
-            "--fifos",
-            metavar="simulated|formula|FILE",
-            help="FIFO depths: the least that simulation finds, by formula, or as in this file; "
-            "each build writes fifos.json.",
-            show_default=False,
-        ),
-    ] = None,
-    input_type: Annotated[
-        str | None,
-        typer.Option("--input-type", help="For model.onnx: auto, uint8, int8.", show_default=False),
-    ] = None,
-    input_scale: Annotated[
-        str | None,
-        typer.Option(
-            "--input-scale",
-            help="For model.onnx: its float input = byte × SCALE + SHIFT, e.g. 1/255; one or, "
-            "separated by commas, one per channel.",
-            show_default=False,
-        ),
-    ] = None,
-    input_shift: Annotated[
-        str | None, typer.Option("--input-shift", help="See --input-scale.", show_default=False)
-    ] = None,
-    frames: Annotated[
-        Path | None,
-        typer.Option(
-            "--frames", help="Golden frames, .npy or .npz (uint8, NHWC).", show_default=False
-        ),
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Then simulate node by node and as a whole.")
-    ] = False,
-    out: Out = None,
-    set_: Set = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Turn a bundle, or any quantised ONNX file, into the RTL of an accelerator."""
-    commands.build(
-        _start(json, verbose),
-        source,
-        bundle=bundle,
-        options=ModelOptions(
-            board=board,
-            input_type=input_type,
-            input_scale=input_scale,
-            input_shift=input_shift,
-        ),
-        folding=FoldingOptions(
-            target_ii=target_ii, target_fps=target_fps, fill=fill, folding=folding
-        ),
-        fifos=fifos,
-        frames=frames,
-        verify=verify,
-        out=out,
-        overrides=tuple(set_ or ()),
-        dry_run=dry_run,
-    )
-
-
-@app.command()
-def simulate(
-    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
-    out: Out = None,
-    seed: PauseSeed = 0,
-    frames: Annotated[
-        int | None, typer.Option("--frames", min=2, help="Only the first so many test frames.")
-    ] = None,
-    order: Annotated[
-        bool, typer.Option("--order", help="Results in order of acceptance (control.order).")
-    ] = False,
-    shed: Annotated[
-        bool, typer.Option("--shed", help="Full queues shed frames (control.shed).")
-    ] = False,
-    images: Annotated[
-        int | None,
-        typer.Option(
-            "--images",
-            min=2,
-            help="Instead: so many images, over processes, each compared: the golden frames, then "
-            "those of --from, or else golden frames moved by up to ±1 pixel with ±8 of noise, "
-            "drawn from --seed.",
-            show_default=False,
-        ),
-    ] = None,
-    from_: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Images behind the golden frames, .npy or .npz (uint8, NHWC).",
-            show_default=False,
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="Processes for --images.", show_default="one per core"),
-    ] = None,
-    vcd: Annotated[
-        Path | None,
-        typer.Option("--vcd", help="Write a waveform of --vcd-frames there.", show_default=False),
-    ] = None,
-    vcd_frames: Annotated[
-        str | None,
-        typer.Option(
-            "--vcd-frames",
-            metavar="A:B",
-            help="Images A to B − 1, from the first one's first beat to the last one's result.",
-            show_default="0:1",
-        ),
-    ] = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Run the test frames, or any number of images, through the RTL; compare every integer."""
-    output = _start(json, verbose)
-    if images is None and from_ is None and jobs is None and vcd is None and vcd_frames is None:
-        commands.simulate(
-            output,
-            accelerator,
-            out=out,
-            seed=seed,
-            frames=frames,
-            order=order,
-            shed=shed,
-            dry_run=dry_run,
-        )
-        return
-    if order or shed:
-        raise ConfigError(
-            "--order and --shed go with the golden check; leave out --images, --from, --jobs, --vcd"
-        )
-    if frames is not None:
-        raise ConfigError("--frames is for the golden check; --images says how many images to send")
-    volume.simulate(
-        output,
-        accelerator,
-        out=out,
-        options=volume.VolumeOptions(
-            images=images, extra=from_, jobs=jobs, vcd=vcd, vcd_frames=vcd_frames, seed=seed
-        ),
-        dry_run=dry_run,
-    )
-
-
-@app.command()
-def synth(
-    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
-    out: Out = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Estimate the resources of every layer with yosys."""
-    commands.synth(_start(json, verbose), accelerator, out=out, dry_run=dry_run)
-
-
-@app.command()
-def report(
-    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
-    simulation: Annotated[
-        Path | None,
-        typer.Option(help="Folder written by `hwflow simulate`.", show_default="beside it"),
-    ] = None,
-    synthesis: Annotated[
-        Path | None,
-        typer.Option(help="Folder written by `hwflow synth`.", show_default="beside it, if any"),
-    ] = None,
-    out: Out = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Write report.json and report.html."""
-    commands.report(
-        _start(json, verbose),
-        accelerator,
-        simulation=simulation,
-        synthesis=synthesis,
-        out=out,
-        dry_run=dry_run,
-    )
-
-
-@app.command()
-def layers(
-    accelerator: Annotated[Path, typer.Argument(help="Folder written by `hwflow build`.")],
-    synthesis: Annotated[
-        Path | None,
-        typer.Option(help="Folder written by `hwflow synth`.", show_default="beside it, if any"),
-    ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Show where cycles, memory and resources go, layer by layer."""
-    show_layers(_start(json, verbose), accelerator, synthesis=synthesis, markdown=markdown)
-
-
-@bench_app.command("generator")
-def bench_generator(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
-    ] = None,
-    builds: Annotated[Path, typer.Option("--builds", help="Folder of the designs.")] = bench.BUILDS,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.OUT,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Measure the accelerator generator; accelerators made before are reused."""
-    bench.generator(
-        _start(json, verbose), builds=builds, out=out, record=record, only=tuple(only or ())
-    )
-
-
-@bench_app.command("cascade")
-def bench_cascade(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.CASCADE_OUT,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Measure the cascade controller: soak, throughput, latency, area, mutation.
-
-    About half an hour on two cores, most of it for mutation, which keeps what became of each
-    mutant.
-    """
-    bench.cascade(_start(json, verbose), out=out, record=record, only=tuple(only or ()))
-
-
-@bench_app.command("document")
-def bench_document(
-    path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],
-    record: Annotated[Path, typer.Option(help="The record of a bench.")] = bench.RECORD,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Write the tables of a recorded `hwflow bench generator` into a document."""
-    bench.document(_start(json, verbose), path, record=record)
-
-
-@bench_app.command("cost")
-def bench_cost(
-    refit: Annotated[
-        bool, typer.Option("--refit", help="Fit the cost models anew to their runs first.")
-    ] = False,
-    runs: Annotated[
-        bool,
-        typer.Option("--runs", help="Synthesise what has changed, up to an hour; then fit anew."),
-    ] = False,
-    json: Json = False,
-    verbose: Verbose = 0,
-) -> None:
-    """Tell how well the cost models fit the runs behind them."""
-    bench.cost(_start(json, verbose), runs=runs, refit=refit)
-
-
-@app.command()
-def doctor(json: Json = False, verbose: Verbose = 0) -> None:
-    """List tools and versions, and what the absence of each disables."""
-    commands.doctor(_start(json, verbose))
+# In the order of the help.
+app.command()(whole.demo)
+app.command()(training.train)
+app.command("data")(training.data_)
+app.command()(training.export)
+app.command()(training.evaluate)
+app.command()(training.calibrate)
+app.command()(hardware.build)
+app.command()(hardware.simulate)
+app.command()(hardware.synth)
+app.command()(hardware.report)
+app.command()(hardware.layers)
+bench_app.command("generator")(benches.bench_generator)
+bench_app.command("cascade")(benches.bench_cascade)
+bench_app.command("train")(benches.bench_train)
+bench_app.command("document")(benches.bench_document)
+bench_app.command("cost")(benches.bench_cost)
+app.command()(whole.doctor)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else arguments
-    _state.reset()
+    session.reset()
     status = _run(given)
-    _state.close()
+    session.close()
     sys.exit(status)
 
 
@@ -474,106 +60,30 @@ def _run(arguments: list[str]) -> int:
     try:
         # Outside of standalone mode an Exit comes back as a value.
         status = app(arguments, standalone_mode=False)
-        if status == INTERRUPTED:  # typer's own view of Ctrl-C
-            return _interrupted(arguments)
+        if status == failures.INTERRUPTED:  # typer's own view of Ctrl-C
+            return failures.interrupted(arguments)
         return status if isinstance(status, int) else 0
     except Exit as error:
         return error.exit_code
     except TyperException as error:
         show = getattr(error, "show", None)
         if show is None:
-            _say(escape(error.format_message()))
+            failures.say(escape(error.format_message()))
         else:
             show()
         if "--json" in arguments:
-            _describe(arguments, ConfigError(error.format_message()))
+            failures.describe(arguments, ConfigError(error.format_message()))
         return 2
     except (KeyboardInterrupt, Abort):
-        return _interrupted(arguments)
+        return failures.interrupted(arguments)
     except HwflowError as error:
-        return _fail(arguments, error)
+        return failures.fail(arguments, error)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("hwflow"):
-            return _bug(arguments, error)
-        return _fail(arguments, _missing_package(error))
+            return failures.bug(arguments, error)
+        return failures.fail(arguments, failures.missing_package(error))
     except OSError as error:
-        known = _disk_error(error)
-        return _bug(arguments, error) if known is None else _fail(arguments, known)
+        known = failures.disk_error(error)
+        return failures.bug(arguments, error) if known is None else failures.fail(arguments, known)
     except Exception as error:
-        return _bug(arguments, error)
-
-
-def _missing_package(error: ModuleNotFoundError) -> ToolNotFoundError:
-    return ToolNotFoundError(
-        f"Python package {error.name!r}",
-        disables="this command cannot run",
-        install="pip install hwflow[all], and see `hwflow doctor`",
-    )
-
-
-def _disk_error(error: OSError) -> ConfigError | None:
-    where = error.filename or "the output folder"
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ConfigError(
-            f"{where}: no space left on the device; free some and run the same command again "
-            "(finished steps are kept), or choose another folder with --out"
-        )
-    if error.errno in NO_ACCESS:
-        return ConfigError(
-            f"{where}: cannot be read or written ({error.strerror}); "
-            "check its permissions, or choose another folder with --out"
-        )
-    return None
-
-
-def _fail(arguments: list[str], error: HwflowError) -> int:
-    if _state.verbosity:
-        traceback.print_exception(error)
-    _say(f"[bold red]error:[/] {escape(str(error))}")
-    _describe(arguments, error)
-    return error.exit_code
-
-
-def _interrupted(arguments: list[str]) -> int:
-    again = "finished steps are kept; run the same command again to go on from here"
-    if "bench" in arguments[:1]:
-        again = "sections that are done are recorded; measure the others with --only"
-    _say(f"[bold yellow]interrupted[/]: {again}")
-    if "--json" in arguments:
-        _print_json({"error": {"type": "Interrupted", "message": "interrupted by the user"}})
-    return INTERRUPTED
-
-
-def _bug(arguments: list[str], error: Exception) -> int:
-    traceback.print_exception(error)
-    _say("[bold red]this is a bug in hwflow[/]: please report it with the lines above")
-    if "--json" in arguments:
-        _print_json({"error": {"type": type(error).__name__, "message": str(error)}})
-    return 1
-
-
-def _describe(arguments: list[str], error: HwflowError) -> None:
-    """With --json stdout still holds exactly one object when a command fails."""
-    if "--json" not in arguments:
-        return
-    # Sub-packages may have errors of their own; users know those of hwflow.errors.
-    known = next(base for base in type(error).__mro__ if base.__module__ == errors.__name__)
-    told: dict[str, Any] = {"type": known.__name__, "message": str(error)}
-    if isinstance(error, VerificationError):
-        told |= {"link": error.link, "frame": error.sample}
-        _print_json({"error": told, "compared": error.compared, "mismatches": error.mismatches})
-        return
-    _print_json({"error": told})
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    if _state.output is None:
-        _state.output = Output(as_json=True, verbosity=0)
-    _state.output.as_json = True
-    _state.output.result(data)
-
-
-def _say(text: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, emoji=False).print(text, highlight=False, soft_wrap=True)
+        return failures.bug(arguments, error)

@@ -17,6 +17,7 @@ OUT = Path("out") / "bench" / "generator"
 BUILDS = Path("builds")
 RECORD = BUILDS / "generator.json"
 CASCADE_OUT = Path("out") / "bench" / "cascade"
+TRAIN_OUT = Path("out") / "bench" / "train"
 
 
 def generator(
@@ -45,6 +46,32 @@ def cascade(output: Output, *, out: Path, record: Path | None, only: tuple[str, 
     with output.progress("bench") as progress:
         found = bench.run(place, file, only=only, progress=progress)
     _tell(output, "bench cascade", found, only or tuple(bench.SECTIONS), file)
+
+
+def train(
+    output: Output,
+    *,
+    data: Path | None,
+    threads: int,
+    batch_size: int,
+    out: Path,
+    record: Path | None,
+    only: tuple[str, ...],
+) -> None:
+    """Measure the training engine."""
+    from hwflow.bench import train as bench
+    from hwflow.bench.record import RECORD_FILE
+
+    file = record or out / RECORD_FILE
+    place = bench.Bench(
+        root=out.absolute(),
+        data=None if data is None else data.absolute(),
+        threads=threads,
+        batch_size=batch_size,
+    )
+    with output.progress("bench") as progress:
+        found = bench.run(place, file, only=only, progress=progress)
+    _tell(output, "bench train", found, only or tuple(bench.SECTIONS), file)
 
 
 def _tell(

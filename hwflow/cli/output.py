@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from hwflow.log import Progress as ProgressCallback
 
@@ -66,15 +73,24 @@ class Output:
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("[dim]left[/]"),
+            TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=self.err,
             transient=True,
         )
         with bar:
             task = bar.add_task("", step=name, total=None)
+            before = (0, 0)
 
             def update(what: str, done: int, total: int) -> None:
-                bar.update(task, description=what, completed=done, total=total or None)
+                nonlocal before
+                if total != before[1] or done < before[0]:
+                    # Other work, or work that an earlier run has begun: where it starts says
+                    # nothing of its speed.
+                    bar.reset(task, total=total or None, completed=done)
+                bar.update(task, description=what, completed=done)
+                before = done, total
 
             yield update
 

@@ -6,10 +6,16 @@ import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from hwflow.errors import ConfigError
 
@@ -18,6 +24,26 @@ class StrictModel(BaseModel):
     """Frozen pydantic model that refuses unknown keys and silent type coercion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class GrownModel(StrictModel):
+    """A model that got fields after files had been made, and hashed, without them.
+
+    ``later``: those fields. Where one has its default, a dump leaves it out, so that what a file
+    says, and the hash of it, stay what they were before the field was there.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in told.items()
+            if name not in self.later or getattr(self, name) != fields[name].default
+        }
 
 
 M = TypeVar("M", bound=StrictModel)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hwflow.config.base import StrictModel, load
+from hwflow.config.calibration import CalibrationRecipe, EpsCalibration, OtherGoal
 from hwflow.errors import ConfigError
 
 BUNDLE_FILE = "bundle.json"
@@ -51,7 +52,7 @@ class StageModel(StrictModel):
 
 
 class Calibration(StrictModel):
-    """How the thresholds were chosen; never on test data.
+    """How the thresholds were chosen for a bounded loss; never on test data.
 
     ``criterion``: whether ``eps`` bounds the difference of accuracies, or the fraction of frames
     that the last stage alone has right and the cascade wrong.
@@ -65,12 +66,47 @@ class Calibration(StrictModel):
     criterion: Literal["accuracy", "losses"] = "accuracy"
 
 
+class GoalCalibration(StrictModel):
+    """How the thresholds were chosen for another ``goal`` than ``eps``; ``n`` as there."""
+
+    split: Literal["validation"]
+    n: int = Field(gt=0)
+    goal: OtherGoal
+
+    @property
+    def max_shift(self) -> int:
+        """Pixels by which the frames were moved."""
+        return self.goal.shift
+
+
+def record(chosen: CalibrationRecipe, *, n: int) -> Calibration | GoalCalibration:
+    """Return what a bundle says of thresholds ``chosen`` on ``n`` independent frames."""
+    if not isinstance(chosen, EpsCalibration):
+        return GoalCalibration(split="validation", n=n, goal=chosen)
+    return Calibration(
+        split="validation",
+        n=n,
+        max_shift=chosen.max_shift,
+        eps=chosen.eps,
+        criterion=chosen.criterion,
+    )
+
+
+def recorded(calibration: Calibration | GoalCalibration) -> CalibrationRecipe:
+    """Return the recipe's words for how thresholds were chosen."""
+    if isinstance(calibration, GoalCalibration):
+        return calibration.goal
+    return EpsCalibration(
+        eps=calibration.eps, criterion=calibration.criterion, max_shift=calibration.max_shift
+    )
+
+
 class Policy(StrictModel):
     """Exit stage k iff its margin >= ``threshold_int[k]``; the last stage always exits."""
 
     score: Literal["margin"]
     threshold_int: tuple[Annotated[int, Field(ge=0, lt=1 << 32)], ...]
-    calibration: Calibration | None
+    calibration: Calibration | GoalCalibration | None
 
 
 class CascadeMetrics(StrictModel):
@@ -107,12 +143,11 @@ class BundleInput(StrictModel):
 class Bundle(StrictModel):
     """``bundle.json``. Paths are relative to its folder.
 
-    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 (ground truth, absent
-    where none is known),
-    ``scores_<k>`` (N, classes) int32 of each stage k, and the expected results of the cascade at
-    ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,) int32, ``margin`` (N,) int64.
-    ``validation_label`` (V,) uint8 and ``validation_scores_<k>`` (V, classes) int32, where there
-    are any, are what the thresholds were chosen on.
+    ``golden.npz`` holds ``frames`` (N, H, W, C) uint8, ``label`` (N,) uint8 or uint16 (ground
+    truth, absent where none is known), ``scores_<k>`` (N, classes) int32 of each stage k, and the
+    expected results of the cascade at ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,)
+    int32, ``margin`` (N,) int64. ``validation_label`` (V,) and ``validation_scores_<k>`` (V,
+    classes), where there are any, are what the thresholds were chosen on.
     """
 
     schema_version: Literal[1]

@@ -1,7 +1,8 @@
 """The recipe: everything that decides what ``train`` and ``export`` make (``recipe.yaml``).
 
 Variants are tagged unions (``kind``, ``name``), so that a field exists only where it means
-something. Adding a data set, a network or a way to start training adds a member to a union.
+something. Data sets, networks, training and calibration have files of their own: ``dataset.py``,
+``network.py``, ``training.py``, ``calibration.py``.
 """
 
 from __future__ import annotations
@@ -11,133 +12,38 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hwflow.config.base import StrictModel
-
-BitWidth = Annotated[int, Field(ge=1, le=8)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class DigitsDataset(StrictModel):
-    """scikit-learn's 1,797 handwritten digits, 8×8, embedded in the package.
-
-    ``upscale``: factor per side, bilinear in integers. ``validation`` and ``test`` are numbers of
-    frames; the rest is for training. ``split_seed`` alone decides who goes where.
-    """
-
-    name: Literal["digits"]
-    upscale: Annotated[int, Field(ge=1, le=4)] = 2
-    split_seed: Seed = 0
-    validation: Annotated[int, Field(ge=10)] = 300
-    test: Annotated[int, Field(ge=10)] = 360
-
-    @model_validator(mode="after")
-    def _leaves_training_frames(self) -> Self:
-        if self.validation + self.test > 1700:
-            raise ValueError(
-                f"validation + test = {self.validation + self.test}: at most 1700 of the 1797 "
-                "frames, so that some are left for training"
-            )
-        return self
+from hwflow.config.calibration import CalibrationRecipe, EpsCalibration
+from hwflow.config.dataset import Dataset, Seed
+from hwflow.config.network import NetworkRecipe, per_layer
+from hwflow.config.training import Training
 
 
-class VggTiny(StrictModel):
-    """Unpadded 3×3 convolutions and 2×2 max-pools, then fully connected layers.
-
-    ``features``: output channels of a convolution, or ``pool``. ``hidden``: features of the fully
-    connected layers before the classifier. ``width`` multiplies both, rounded to a multiple of 8.
-    """
-
-    name: Literal["vgg_tiny"]
-    features: Annotated[tuple[Annotated[int, Field(gt=0)] | Literal["pool"], ...], Field()]
-    hidden: tuple[Annotated[int, Field(gt=0)], ...] = ()
-    width: Annotated[float, Field(gt=0, le=16)] = 1.0
-
-    @property
-    def weight_layers(self) -> int:
-        """Layers with weights: convolutions, hidden layers, classifier."""
-        return sum(f != "pool" for f in self.features) + len(self.hidden) + 1
-
-
-class RandomStart(StrictModel):
-    """Quantised training from random weights."""
-
-    kind: Literal["random"] = "random"
-
-
-class FloatStart(StrictModel):
-    """Float training first; its weights then start the quantised training."""
-
-    kind: Literal["float"]
-    epochs: Annotated[int, Field(gt=0)]
-    lr: Annotated[float, Field(gt=0)]
-
-
-class Training(StrictModel):
-    """Adam with a cosine schedule on the cross entropy of one stage.
-
-    ``max_shift``: random translation of each training frame, in pixels per side.
-    """
-
-    epochs: Annotated[int, Field(gt=0)]
-    batch_size: Annotated[int, Field(gt=1)] = 64
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_shift: Annotated[int, Field(ge=0, le=8)] = 0
-    start: Annotated[RandomStart | FloatStart, Field(discriminator="kind")] = RandomStart()
-
-
-class StageRecipe(StrictModel):
-    """One classifier of the cascade.
-
-    ``weight_bit_width``: one number, or one per weight layer. ``act_bit_width``: one number, or one
-    per activation (one fewer than weight layers; the input is always uint8). 1 means {-1, +1}.
-    """
+class StageRecipe(NetworkRecipe):
+    """One classifier of the cascade: its network and how it is trained."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    net: VggTiny
-    weight_bit_width: BitWidth | tuple[BitWidth, ...]
-    act_bit_width: BitWidth | tuple[BitWidth, ...]
     training: Training
-
-    @property
-    def weight_bits(self) -> tuple[int, ...]:
-        """Weight bits of each weight layer."""
-        return _per_layer(self.weight_bit_width, self.net.weight_layers)
-
-    @property
-    def act_bits(self) -> tuple[int, ...]:
-        """Output bits of each weight layer but the classifier."""
-        return _per_layer(self.act_bit_width, self.net.weight_layers - 1)
 
     @model_validator(mode="after")
     def _one_width_per_layer(self) -> Self:
-        for field, widths, count in (
-            ("weight_bit_width", self.weight_bits, self.net.weight_layers),
-            ("act_bit_width", self.act_bits, self.net.weight_layers - 1),
-        ):
+        layers = self.net.weight_layers
+        wanted = [
+            ("weight_bit_width", self.weight_bits, layers),
+            ("act_bit_width", self.act_bits, layers - 1),
+        ]
+        for number, step in enumerate(self.training.lowering):
+            where = f"training.lowering[{number}]"
+            weights, acts = step.weight_bit_width, step.act_bit_width
+            wanted += [
+                (f"{where}.weight_bit_width", per_layer(weights, layers), layers),
+                (f"{where}.act_bit_width", per_layer(acts, layers - 1), layers - 1),
+            ]
+        for field, widths, count in wanted:
             if len(widths) != count:
                 raise ValueError(
                     f"{field} has {len(widths)} entries, expected one number or {count} entries"
                 )
         return self
-
-
-class CalibrationRecipe(StrictModel):
-    """Threshold choice on the validation split.
-
-    ``eps``: accuracy the cascade may lose there against its last stage, as a fraction.
-    ``criterion``: what counts as lost. ``accuracy`` takes the difference of the accuracies;
-    ``losses`` counts the frames that the last stage alone has right and the cascade wrong, and
-    gives no credit for the opposite. The difference of two small counts is noise: ``losses``
-    generalises better from few frames, at a lower exit rate.
-    ``max_shift``: each validation frame counts in all translations by up to so many pixels per
-    axis. A few hundred frames hold too few hard ones to place a threshold; their translations
-    fill the gap, if training used them too.
-    """
-
-    score: Literal["margin"] = "margin"
-    eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    criterion: Literal["accuracy", "losses"] = "accuracy"
-    max_shift: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 class Recipe(StrictModel):
@@ -146,9 +52,9 @@ class Recipe(StrictModel):
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     seed: Seed
-    dataset: DigitsDataset
+    dataset: Dataset
     stages: Annotated[tuple[StageRecipe, ...], Field(min_length=1)]
-    calibration: CalibrationRecipe = CalibrationRecipe()
+    calibration: CalibrationRecipe = EpsCalibration()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -156,7 +62,3 @@ class Recipe(StrictModel):
         if len(set(names)) != len(names):
             raise ValueError(f"stages: names must differ, found {', '.join(names)}")
         return self
-
-
-def _per_layer(bits: int | tuple[int, ...], count: int) -> tuple[int, ...]:
-    return (bits,) * count if isinstance(bits, int) else bits

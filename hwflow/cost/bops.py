@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class LayerCost:
     """One layer with weights: a dot product of ``fan_in`` inputs for each of ``outputs`` values.
 
-    ``pixels``: output positions per frame (1 for a fully connected layer).
+    ``pixels``: output positions per frame (1 for a fully connected layer). ``depthwise``: each
+    output has inputs of its own.
     """
 
     name: str
@@ -19,6 +20,7 @@ class LayerCost:
     pixels: int
     weight_bit_width: int
     act_bit_width: int
+    depthwise: bool = False
 
     @property
     def params(self) -> int:

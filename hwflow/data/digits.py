@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.config.recipe import DigitsDataset
+from hwflow.config.dataset import DigitsDataset
 from hwflow.data.splits import Splits, split
 
 _WHITE = 16  # scikit-learn's pixels count set bits of 4×4 blocks: 0..16

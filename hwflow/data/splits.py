@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,11 +14,31 @@ SplitName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file or folder that frames come from, and what was found right about it."""
+
+    path: Path
+    check: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Frames of one part of a published data set, in the publisher's order.
+
+    ``frames``: (N, H, W, C) uint8; ``labels``: (N,) int64.
+    """
+
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Subset:
     """Frames of one split.
 
-    ``frames``: (N, H, W, C) uint8; ``labels``: (N,) int64; ``indices``: (N,) int64, their place in
-    the original data set.
+    ``frames``: (N, H, W, C) uint8, an array in memory, or one mapped from a file and to be read
+    batch by batch; ``labels``: (N,) int64; ``indices``: (N,) int64, their place in the original
+    data set, or in that part of it (training, test) which the publisher keeps apart.
     """
 
     split: SplitName
@@ -30,18 +52,41 @@ class Subset:
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set: three disjoint subsets and the names of its classes."""
+    """A data set: three disjoint subsets, the names of its classes, and where it came from."""
 
     train: Subset
     validation: Subset
     test: Subset
     classes: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def subsets(self) -> tuple[Subset, Subset, Subset]:
+        """Training, validation and test."""
+        return self.train, self.validation, self.test
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of a frame."""
         _, height, width, channels = self.train.frames.shape
         return height, width, channels
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over name, indices and labels of the splits: equal if and only if they are.
+
+        Labels count because those of a folder of pictures are up to its owner.
+        """
+        told = hashlib.sha256()
+        for subset in self.subsets:
+            told.update(f"{subset.split} {len(subset)}\n".encode())
+            told.update(subset.indices.astype("<i8").tobytes())
+            told.update(subset.labels.astype("<i8").tobytes())
+        return told.hexdigest()
+
+    def counts(self, subset: Subset) -> tuple[int, ...]:
+        """Return the frames of each class in ``subset``."""
+        return tuple(np.bincount(subset.labels, minlength=len(self.classes)).tolist())
 
 
 def translated(subset: Subset, most: int) -> Subset:
@@ -70,20 +115,8 @@ def split(
     test: int,
     seed: int,
 ) -> Splits:
-    """Return a random split of ``frames`` (N, H, W, C), stratified by class.
-
-    Classes are dealt in proportion, so that a small split holds them all. The order comes from
-    numpy's legacy generator, whose stream numpy promises never to change (NEP 19), so the same
-    seed means the same split everywhere.
-    """
-    draw = np.random.RandomState(seed)
-    shuffled = draw.permutation(len(labels))
-    # Position within the own class, as a fraction: sorting by it interleaves the classes evenly.
-    place = np.empty(len(labels))
-    for label in range(len(classes)):
-        members = shuffled[labels[shuffled] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    order = shuffled[np.argsort(place[shuffled], kind="stable")]
+    """Return a random split of ``frames`` (N, H, W, C), stratified by class."""
+    order = stratified_order(labels, classes=len(classes), seed=seed)
 
     def subset(name: SplitName, chosen: NDArray[np.int64]) -> Subset:
         indices = np.sort(chosen)
@@ -94,4 +127,51 @@ def split(
         validation=subset("validation", order[test : test + validation]),
         test=subset("test", order[:test]),
         classes=classes,
+    )
+
+
+def stratified_order(labels: NDArray[np.int64], *, classes: int, seed: int) -> NDArray[np.int64]:
+    """Return a random order of ``labels`` of which every prefix holds the classes in proportion.
+
+    So a small split holds them all. The order comes from numpy's legacy generator, whose stream
+    numpy promises never to change (NEP 19): the same seed means the same split everywhere.
+    """
+    draw = np.random.RandomState(seed)
+    shuffled = draw.permutation(len(labels))
+    # Position within the own class, as a fraction: sorting by it interleaves the classes evenly.
+    place = np.empty(len(labels))
+    for label in range(classes):
+        members = shuffled[labels[shuffled] == label]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return shuffled[np.argsort(place[shuffled], kind="stable")]
+
+
+def divide(
+    labels: NDArray[np.int64], *, classes: int, validation: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices that stay in training and those held out for validation, ascending.
+
+    The held-out ones are ``validation`` many, stratified by class.
+    """
+    order = stratified_order(labels, classes=classes, seed=seed)
+    return np.sort(order[validation:]), np.sort(order[:validation])
+
+
+def held_out(
+    train: Labelled,
+    test: Labelled,
+    *,
+    classes: tuple[str, ...],
+    validation: int,
+    seed: int,
+    sources: tuple[Source, ...],
+) -> Splits:
+    """Return a published data set with ``validation`` frames of its training set held out."""
+    kept, held = divide(train.labels, classes=len(classes), validation=validation, seed=seed)
+    return Splits(
+        train=Subset("train", train.frames[kept], train.labels[kept], kept),
+        validation=Subset("validation", train.frames[held], train.labels[held], held),
+        test=Subset("test", test.frames, test.labels, np.arange(len(test.labels))),
+        classes=classes,
+        sources=sources,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, measure
+from hwflow.cascade.calibration import ScoredSplit, measure, thresholds_for
 from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.decision import run_cascade
 from hwflow.config.bundle import (
@@ -19,12 +19,14 @@ from hwflow.config.bundle import (
     Accuracy,
     Bundle,
     BundleInput,
-    Calibration,
     CascadeMetrics,
     Policy,
     load_bundle,
+    record,
     sha256,
 )
+from hwflow.config.data_root import USUAL, DataRoot
+from hwflow.config.golden import label_dtype
 from hwflow.config.npz import write_npz
 from hwflow.config.recipe import Recipe
 from hwflow.data import Splits, Subset, load, translated
@@ -32,13 +34,18 @@ from hwflow.errors import ConfigError
 from hwflow.export.stage import ExportedStage, export_stage
 from hwflow.log import Progress, silent
 from hwflow.nets import build
-from hwflow.train import RESULT_FILE, read_train_result, read_weights, stage_key
+from hwflow.train import RESULT_FILE, is_trained, read_train_result, read_weights
 
 _TOOLS = ("hwflow", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
 
 def export(
-    recipe: Recipe, train_dir: Path, out_dir: Path, *, progress: Progress = silent
+    recipe: Recipe,
+    train_dir: Path,
+    out_dir: Path,
+    *,
+    data: DataRoot = USUAL,
+    progress: Progress = silent,
 ) -> Bundle:
     """Write the bundle of the stages trained in ``train_dir`` to ``out_dir`` and return it.
 
@@ -47,15 +54,16 @@ def export(
     tools' versions only.
 
     Raises:
-        ConfigError: if ``train_dir`` does not hold this recipe's stages.
+        ConfigError: if ``train_dir`` does not hold this recipe's stages, or the data set in
+            ``data`` is missing or damaged.
         UnsupportedModelError: if a network cannot be exact in integers.
         VerificationError: if QONNX disagrees with the trained network, naming the first frame.
     """
-    _check_trained(recipe, train_dir)
+    check_trained(recipe, train_dir)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as scratch:
         fresh = Path(scratch)
-        _write(recipe, train_dir, fresh, progress)
+        _write(recipe, train_dir, fresh, data, progress)
         out_dir.mkdir(exist_ok=True)
         (out_dir / BUNDLE_FILE).unlink(missing_ok=True)
         for path in sorted(fresh.iterdir(), key=lambda path: path.name == BUNDLE_FILE):
@@ -63,21 +71,27 @@ def export(
     return load_bundle(out_dir)
 
 
-def _check_trained(recipe: Recipe, train_dir: Path) -> None:
+def check_trained(recipe: Recipe, train_dir: Path) -> None:
+    """Refuse a folder that does not hold the recipe's trained stages.
+
+    Raises:
+        ConfigError: naming the stage that is missing, or was trained for another recipe.
+    """
     trained = read_train_result(train_dir)
-    keys = {stage.name: (stage.key, stage.threads) for stage in trained.stages}
+    found = {stage.name: stage for stage in trained.stages}
     for index, stage in enumerate(recipe.stages):
-        key, threads = keys.get(stage.name, ("", 1))
-        if key != stage_key(recipe, index, threads=threads):
+        if stage.name not in found or not is_trained(recipe, index, found[stage.name]):
             raise ConfigError(
                 f"{train_dir / RESULT_FILE}: stage {stage.name!r} was not trained, or for another "
                 "recipe; run `hwflow train` with this recipe"
             )
 
 
-def _write(recipe: Recipe, train_dir: Path, folder: Path, progress: Progress) -> None:
-    splits = load(recipe.dataset)
-    calibration = translated(splits.validation, recipe.calibration.max_shift)
+def _write(
+    recipe: Recipe, train_dir: Path, folder: Path, data: DataRoot, progress: Progress
+) -> None:
+    splits = load(recipe.dataset, data, progress=progress)
+    calibration = translated(splits.validation, recipe.calibration.shift)
     exported = []
     steps = len(recipe.stages) + 1
     for index, stage in enumerate(recipe.stages):
@@ -101,24 +115,27 @@ def _assemble(
 ) -> Bundle:
     """Return the bundle's description after writing its golden file."""
     chooser = ScoredSplit(
-        calibration.split, calibration.labels, tuple(s.calibration_scores for s in stages)
+        calibration.split,
+        calibration.labels,
+        tuple(s.calibration_scores for s in stages),
+        copies=len(calibration) // len(splits.validation),
     )
-    thresholds = choose_thresholds(
-        chooser, eps=recipe.calibration.eps, criterion=recipe.calibration.criterion
-    )
+    bops = [stage.model.bops for stage in stages]
+    thresholds = thresholds_for(chooser, recipe.calibration.goal(bops))
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
     result = run_cascade(test.scores, thresholds)
+    label_type = label_dtype(len(splits.classes))
     write_npz(
         golden,
         {
             "frames": splits.test.frames,
-            "label": splits.test.labels.astype(np.uint8),
+            "label": splits.test.labels.astype(label_type),
             **{f"scores_{k}": stage.test_scores for k, stage in enumerate(stages)},
             "prediction": result.prediction.astype(np.int32),
             "exit_stage": result.exit_stage.astype(np.int32),
             "margin": result.margin.astype(np.int64),
-            "validation_label": calibration.labels.astype(np.uint8),
+            "validation_label": calibration.labels.astype(label_type),
             **{f"validation_scores_{k}": s.calibration_scores for k, s in enumerate(stages)},
         },
     )
@@ -132,18 +149,12 @@ def _assemble(
         policy=Policy(
             score=recipe.calibration.score,
             threshold_int=thresholds,
-            calibration=Calibration(
-                split="validation",
-                n=len(splits.validation),
-                max_shift=recipe.calibration.max_shift,
-                eps=recipe.calibration.eps,
-                criterion=recipe.calibration.criterion,
-            ),
+            calibration=record(recipe.calibration, n=len(splits.validation)),
         ),
         cascade=CascadeMetrics(
             accuracy=Accuracy(split="test", n=len(splits.test), value=stats.accuracy),
             exit_rate=stats.exit_rate,
-            avg_bops=expected_bops([s.model.bops for s in stages], stats.exit_rate),
+            avg_bops=expected_bops(bops, stats.exit_rate),
         ),
         exactness=tuple(link for stage in stages for link in stage.links),
         golden_sha256=sha256(golden),

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwflow.errors import UnsupportedModelError
 from hwflow.export.half_grid import (
     FLOAT32_INTEGERS,
     NORM_EPS,
@@ -17,7 +18,8 @@ from hwflow.export.half_grid import (
     Quantiser,
     half_grid,
 )
-from hwflow.nets import VggTinyNet
+from hwflow.nets import StageNet
+from hwflow.nets.unit import Codes
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class FrozenUnit:
     quantiser: Quantiser
 
 
-def freeze(network: VggTinyNet) -> tuple[FrozenUnit, ...]:
+def freeze(network: StageNet) -> tuple[FrozenUnit, ...]:
     """Rewrite each batch-norm of ``network`` in place as half-grid, in evaluation mode.
 
     Raises:
@@ -43,13 +45,13 @@ def freeze(network: VggTinyNet) -> tuple[FrozenUnit, ...]:
         for unit in network.units():
             weight = unit.layer.quant_weight()
             weight_scale = float(weight.scale)
-            quantiser = Quantiser(unit.output_bits, unit.output_scale)
+            quantiser = Quantiser(unit.act.bits, unit.output.step, unit.act.signed)
             gain, bias = _affine(unit.norm)
             grid = half_grid(
                 gain,
                 bias,
-                step=weight_scale * unit.input_scale,
-                accumulator_bound=reach(weight_codes(unit.layer), unit.input_bits)[2],
+                step=weight_scale * unit.input.step,
+                accumulator_bound=reach(weight_codes(unit.layer), unit.input)[2],
                 quantiser=quantiser,
                 layer=unit.name,
             )
@@ -69,26 +71,34 @@ def weight_codes(layer: Any) -> NDArray[np.int64]:
 
 
 def reach(
-    codes: NDArray[np.int64], input_bits: int
+    weights: NDArray[np.int64], source: Codes
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the (lowest, highest, largest magnitude) dot product per output, each (outputs,).
 
-    Inputs are 0 .. 2**bits - 1, or ±1 for one bit. The magnitude also bounds partial sums, in any
-    order of summation.
+    ``source``: the codes that the ``weights`` multiply. The magnitude also bounds partial sums, in
+    any order of summation.
     """
-    flat = codes.reshape(len(codes), -1)
-    largest = 1 if input_bits == 1 else 2**input_bits - 1
-    positive = np.where(flat > 0, flat, 0).sum(axis=1) * largest
-    negative = np.where(flat < 0, flat, 0).sum(axis=1) * largest
-    if input_bits == 1:
-        positive, negative = positive - negative, negative - positive
-    return negative, positive, np.abs(flat).sum(axis=1) * largest
+    flat = weights.reshape(len(weights), -1)
+    positive, negative = (np.where(side, flat, 0).sum(axis=1) for side in (flat > 0, flat < 0))
+    low = positive * source.low + negative * source.high
+    high = positive * source.high + negative * source.low
+    return low, high, np.abs(flat).sum(axis=1) * max(-source.low, source.high)
 
 
-def score_bits(network: VggTinyNet) -> int:
-    """Return the bits of a signed integer that holds every score the classifier can reach."""
-    low, high, _ = reach(weight_codes(network.classifier), network.classifier_input[0])
-    assert max(-low.min(), high.max()) < FLOAT32_INTEGERS
+def score_bits(network: StageNet) -> int:
+    """Return the bits of a signed integer that holds every score the classifier can reach.
+
+    Raises:
+        UnsupportedModelError: if float32 does not hold them all, naming the class.
+    """
+    classifier = network.classifier
+    low, high, magnitude = reach(weight_codes(classifier.layer), classifier.input)
+    if magnitude.max() >= FLOAT32_INTEGERS:
+        raise UnsupportedModelError(
+            f"the scores reach {magnitude.max()}, float32 is exact below {FLOAT32_INTEGERS}; use "
+            "fewer inputs or bits",
+            node=f"{classifier.name}, channel {int(magnitude.argmax())}",
+        )
     # int.bit_length leaves out the sign; a negative bound -2**n fits n + 1 bits.
     return max(int(high.max()).bit_length(), int(-low.min() - 1).bit_length(), 1) + 1
 

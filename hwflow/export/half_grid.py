@@ -27,10 +27,14 @@ NORM_VAR = 1.0 - NORM_EPS
 
 @dataclass(frozen=True)
 class Quantiser:
-    """The activation behind a batch-norm: ``bits`` bits of ``scale`` each; 1 bit is ±``scale``."""
+    """The activation behind a batch-norm: ``bits`` bits of ``scale`` each; 1 bit is ±``scale``.
+
+    ``signed``: the branch of a residual add, which reaches as far below 0 as above.
+    """
 
     bits: int
     scale: float
+    signed: bool = False
 
     @property
     def span(self) -> float:
@@ -40,9 +44,10 @@ class Quantiser:
     def on_tie(self, values: FloatArray) -> NDArray[np.bool_]:
         """Return where ``values`` (float64, exact) lie exactly between two steps."""
         steps = values / self.scale
-        if self.bits == 1:
+        if self.bits == 1 and not self.signed:
             return np.equal(steps, 0.0)
-        active = np.logical_and(steps > 0, steps < 2**self.bits - 1)
+        highest = 2**self.bits - 1
+        active = np.logical_and(steps > (-highest if self.signed else 0), steps < highest)
         tie: NDArray[np.bool_] = np.logical_and(active, steps - np.floor(steps) == 0.5)
         return tie
 

@@ -12,13 +12,13 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from hwflow.nets import VggTinyNet
+from hwflow.nets import StageNet
 
 INPUT, OUTPUT = "global_in", "global_out"
 OPSET = 18
 
 
-def write_qonnx(network: VggTinyNet, frame_shape: tuple[int, int, int], path: Path) -> None:
+def write_qonnx(network: StageNet, frame_shape: tuple[int, int, int], path: Path) -> None:
     """Write ``network`` as QONNX: NCHW float input ``global_in`` of batch 1, annotated UINT8.
 
     The file is self-contained and its bytes depend on the network alone: descriptions, which hold

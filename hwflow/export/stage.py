@@ -13,10 +13,17 @@ from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
 from hwflow.config.recipe import StageRecipe
 from hwflow.cost import total
 from hwflow.data import Splits, Subset
+from hwflow.export.canonical import canonical
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import compare, score_network, trace_network, trace_qonnx
-from hwflow.nets import VggTinyNet
+from hwflow.export.verify import (
+    act_scales,
+    compare,
+    score_network,
+    trace_network,
+    trace_qonnx,
+)
+from hwflow.nets import StageNet
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,13 @@ class ExportedStage:
 
 def export_stage(
     stage: StageRecipe,
-    network: VggTinyNet,
+    network: StageNet,
     splits: Splits,
     path: Path,
     *,
     calibration: Subset,
 ) -> ExportedStage:
-    """Freeze ``network``, write it to ``path`` and prove the file equal on every test frame.
+    """Write ``network``, made canonical and frozen, to ``path``; prove it equal on all test frames.
 
     ``calibration``: frames whose scores choose the thresholds later.
 
@@ -45,17 +52,18 @@ def export_stage(
         UnsupportedModelError: naming what exact integers cannot carry.
         VerificationError: naming the first test frame on which the file differs.
     """
+    network = canonical(network)
     units = freeze(network)
     write_qonnx(network, splits.frame_shape, path)
     trained, ties = trace_network(network, units, splits.test.frames)
     executed = trace_qonnx(
         path,
         splits.test.frames,
-        act_scales=[unit.quantiser.scale for unit in units],
+        act_scales=act_scales(network),
         score_scale=network.score_scale,
     )
     links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
-    layers = network.plan.costs()
+    layers = network.costs()
     cost = total(layers)
     label, _ = top2(trained.scores)
     model = StageModel(

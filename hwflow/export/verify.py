@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -19,7 +20,7 @@ from hwflow.config.bundle import Link
 from hwflow.errors import UnsupportedModelError, VerificationError
 from hwflow.export.freeze import FrozenUnit
 from hwflow.export.qonnx_file import INPUT, OUTPUT
-from hwflow.nets import VggTinyNet
+from hwflow.nets import StageNet
 from hwflow.train import real_scores, to_codes
 
 BATCH = 90
@@ -55,14 +56,15 @@ def to_integers(values: NDArray[np.float32], scale: float, *, what: str) -> NDAr
 
 
 def trace_network(
-    network: VggTinyNet, units: Sequence[FrozenUnit], frames: NDArray[np.uint8]
+    network: StageNet, units: Sequence[FrozenUnit], frames: NDArray[np.uint8]
 ) -> tuple[Trace, int]:
     """Return the integers of the frozen ``network`` on ``frames``, and the rounding ties met.
 
     Ties are counted in exact arithmetic: accumulators are exact integers (checked by ``freeze``),
     and gain, bias and their combination fit float64.
     """
-    activations: list[list[NDArray[np.float32]]] = [[] for _ in units]
+    acts = list(network.activations())
+    activations: list[list[NDArray[np.float32]]] = [[] for _ in acts]
     ties = [0 for _ in units]
 
     def keep(index: int) -> Callable[..., None]:
@@ -84,22 +86,24 @@ def trace_network(
 
         return hook
 
-    hooks = [
-        (module, make(index))
-        for index, unit in enumerate(network.units())
-        for module, make in ((unit.act, keep), (unit.norm, count))
-    ]
+    hooks = [(act, keep(index)) for index, act in enumerate(acts)]
+    hooks += [(unit.norm, count(index)) for index, unit in enumerate(network.units())]
     with _hooked(hooks), torch.no_grad():
         scores = [network(batch).numpy() for batch in torch.split(to_codes(frames), BATCH)]
     codes = tuple(
-        to_integers(np.concatenate(parts), unit.quantiser.scale, what=unit.name)
-        for unit, parts in zip(units, activations, strict=True)
+        to_integers(np.concatenate(parts), scale, what=f"activation {index}")
+        for index, (scale, parts) in enumerate(zip(act_scales(network), activations, strict=True))
     )
     real = np.concatenate(scores)
     return Trace(codes, to_integers(real, network.score_scale, what="scores")), sum(ties)
 
 
-def score_network(network: VggTinyNet, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
+def act_scales(network: StageNet) -> list[float]:
+    """Return the real value of one step of each activation, in order of execution."""
+    return [act.value for act in network.activations()]
+
+
+def score_network(network: StageNet, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Return the integer scores (N, classes) of the frozen ``network`` on ``frames``."""
     return to_integers(real_scores(network, frames), network.score_scale, what="scores")
 
@@ -114,7 +118,7 @@ def trace_qonnx(
     model = model.transform(ChangeBatchSize(batch)).transform(InferShapes())
     quantised = [
         node.output[0]
-        for node in model.graph.node
+        for node in in_order_of_execution(model)
         if node.op_type in _QUANTISERS and model.get_initializer(node.input[0]) is None
     ]
     if len(quantised) != len(act_scales):
@@ -137,6 +141,28 @@ def trace_qonnx(
         ),
         scores=gather(OUTPUT, score_scale),
     )
+
+
+def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
+    """Return the nodes as the network ran them: first operand, second operand, operator.
+
+    qonnx sorts the nodes of a file level by level, which mixes the branches of a residual block.
+    """
+    ordered: list[NodeProto] = []
+    seen: set[str] = set()
+    waiting = [(model.graph.output[0].name, False)]
+    while waiting:
+        tensor, ready = waiting.pop()
+        node = model.find_producer(tensor)
+        if node is None or (tensor in seen and not ready):
+            continue
+        if ready:
+            ordered.append(node)
+            continue
+        seen.add(tensor)
+        waiting.append((tensor, True))
+        waiting += [(operand, False) for operand in reversed(node.input)]
+    return ordered
 
 
 def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link, ...]:

@@ -8,6 +8,7 @@ layers, so there is nothing to unpack, and skipping it works with older torch as
 from __future__ import annotations
 
 from brevitas import nn as qnn
+from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import Tensor
 
 
@@ -30,6 +31,10 @@ class QuantIdentity(_PlainTensors, qnn.QuantIdentity):  # type: ignore[misc]
 
 class QuantReLU(_PlainTensors, qnn.QuantReLU):  # type: ignore[misc]
     """``brevitas.nn.QuantReLU`` on plain tensors."""
+
+
+class QuantAct(_PlainTensors, QuantNonLinearActLayer):  # type: ignore[misc]
+    """An activation of our own choice, then its quantiser, on plain tensors."""
 
 
 class QuantConv1d(_PlainTensors, qnn.QuantConv1d):  # type: ignore[misc]

@@ -1,20 +1,27 @@
-"""Quantisers whose integers survive export: constant or power-of-two scales, narrow weights.
+"""Quantisers in Brevitas' terms, by its injectors.
 
-A power-of-two scale keeps every product, sum and batch-norm output a dyadic number that float32
-holds exactly, which is what lets Brevitas, QONNX and the RTL agree on every integer.
+The first four are the canonical ones, which are exported: constant or power-of-two scales, narrow
+weights. A power-of-two scale keeps every product, sum and batch-norm output a dyadic number that
+float32 holds exactly, which is what lets Brevitas, QONNX and the RTL agree on every integer. The
+others take their scale from a module of ``hwflow.nets.scales``.
 """
 
 from __future__ import annotations
 
+from brevitas.core.quant import ClampedBinaryQuant
 from brevitas.inject.enum import ScalingImplType
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
-from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
-from torch import nn
-
-from hwflow.nets.layers import QuantIdentity, QuantReLU
-
-# A batch-normalised activation has unit variance; four deviations lose next to nothing.
-ACT_RANGE = 4.0
+from brevitas.quant.fixed_point import (
+    Int8ActPerTensorFixedPoint,
+    Int8WeightPerTensorFixedPoint,
+    Uint8ActPerTensorFixedPoint,
+)
+from brevitas.quant.scaled_int import (
+    Int8ActPerTensorFloat,
+    Int8WeightPerTensorFloat,
+    Uint8ActPerTensorFloat,
+)
+from torch import Tensor, nn
 
 
 class BinaryWeight(SignedBinaryWeightPerTensorConst):  # type: ignore[misc]
@@ -35,30 +42,49 @@ class BipolarAct(SignedBinaryActPerTensorConst):  # type: ignore[misc]
 
 
 class UintAct(Uint8ActPerTensorFixedPoint):  # type: ignore[misc]
-    """Unsigned, constant power-of-two scale: ``ACT_RANGE`` / 2**bits."""
+    """Unsigned, constant power-of-two scale: ``scaling_init`` / 2**bits."""
 
     scaling_impl_type = ScalingImplType.CONST
-    scaling_init = ACT_RANGE
 
 
-def weight_kwargs(bits: int | None) -> dict[str, object]:
-    """Return the arguments that give a Brevitas layer ``bits``-bit weights (None: float)."""
-    if bits is None:
-        return {"weight_quant": None}
-    if bits == 1:
-        return {"weight_quant": BinaryWeight}
-    return {"weight_quant": IntWeight, "weight_bit_width": bits}
+class IntAct(Int8ActPerTensorFixedPoint):  # type: ignore[misc]
+    """Signed, narrow, constant power-of-two scale: ``scaling_init`` / 2**(bits - 1)."""
+
+    scaling_impl_type = ScalingImplType.CONST
+    narrow_range = True
 
 
-def activation(bits: int, *, quantised: bool) -> nn.Module:
-    """Return the activation of ``bits`` bits, or the float function that it approximates."""
-    if bits == 1:
-        return QuantIdentity(act_quant=BipolarAct) if quantised else nn.Hardtanh()
-    if not quantised:
-        return nn.Hardtanh(0.0, ACT_RANGE)
-    return QuantReLU(act_quant=UintAct, bit_width=bits)
+class ScaledBinaryWeight(SignedBinaryWeightPerTensorConst):  # type: ignore[misc]
+    """±scale, with a scale and a clamp of our own."""
+
+    tensor_quant = ClampedBinaryQuant
 
 
-def act_scale(bits: int) -> float:
-    """Return the real value of one step of a ``bits``-bit activation; ±1 counts as one step."""
-    return 1.0 if bits == 1 else ACT_RANGE / 2**bits
+class ScaledIntWeight(Int8WeightPerTensorFloat):  # type: ignore[misc]
+    """Signed, narrow, with a scale of our own."""
+
+
+class ScaledUintAct(Uint8ActPerTensorFloat):  # type: ignore[misc]
+    """Unsigned, with a scale of our own."""
+
+
+class ScaledIntAct(Int8ActPerTensorFloat):  # type: ignore[misc]
+    """Signed, narrow, with a scale of our own."""
+
+    narrow_range = True
+
+
+class Borrowed(nn.Module):
+    """A scale as Brevitas calls it; the scale stays where hwflow registered it.
+
+    So it has the same parameter name in every form, and may be shared.
+    """
+
+    def __init__(self, scale: nn.Module, *, learned: bool = True) -> None:
+        super().__init__()
+        self._scale, self._learned = (scale,), learned  # a tuple: not a child of this module
+
+    def forward(self, values: Tensor, threshold: Tensor | None = None) -> Tensor:
+        """Return the scale; Brevitas' integer ``threshold`` is in it already."""
+        scale: Tensor = self._scale[0](values)
+        return scale if self._learned else scale.detach()

@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwflow.cascade.calibration import ScoredSplit
-from hwflow.cascade.cost import expected_bops
+from hwflow.cascade.cost import expected_bops, worst_bops
 from hwflow.cascade.curves import threshold_curve
 from hwflow.cascade.decision import top2
 from hwflow.cascade.interval import wilson
 from hwflow.config import manifest
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
-from hwflow.config.bundle import GOLDEN_FILE, Bundle, Link, load_bundle
+from hwflow.config.bundle import Bundle, Link, load_bundle
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
+from hwflow.config.golden import Arrays, read_golden, scored
 from hwflow.config.simulation import RESULTS_FILE, SIMULATION_FILE, Simulation
 from hwflow.config.synthesis import SYNTHESIS_FILE, Resources, Synthesis
 from hwflow.errors import ConfigError
+from hwflow.report.evaluate import evaluate
+from hwflow.report.evaluation import Evaluation
 from hwflow.report.layers import layer_tables
 from hwflow.report.schema import (
     CascadeReport,
@@ -36,9 +38,8 @@ from hwflow.report.schema import (
     StageReport,
     StepReport,
 )
+from hwflow.report.scored import from_bundle
 from hwflow.report.source import check_source
-
-Arrays = dict[str, NDArray[np.generic]]
 
 NS_PER_S = 1e9
 
@@ -62,6 +63,7 @@ KINDS: dict[str, tuple[str, Provenance]] = {
     "cascade.exit_rate_per_stage[]": ("fraction of frames", "simulated"),
     "cascade.avg_bops": ("bit operations per frame", "estimated"),
     "cascade.avg_bops_ratio": ("fraction of the last stage's", "estimated"),
+    "cascade.worst_bops": ("bit operations of a frame that passes every stage", "estimated"),
     "cascade.accuracy_loss_points": ("percentage points", "simulated"),
     "hardware.ii_cycles": ("clock cycles", "simulated"),
     "hardware.ii_bound_cycles": ("clock cycles", "estimated"),
@@ -99,7 +101,7 @@ def collect(
     check_source(simulation_dir, accelerator_dir, "simulate")
     if synthesis_dir is not None:
         check_source(synthesis_dir, accelerator_dir, "synth")
-    golden = _arrays(accelerator_dir / design.bundle / GOLDEN_FILE)
+    golden = read_golden(accelerator_dir / design.bundle)
     results = _arrays(simulation_dir / RESULTS_FILE)
     if "label" not in golden or simulation.cascade.accuracy is None:
         raise ConfigError(
@@ -120,7 +122,8 @@ def collect(
         hardware=_hardware(design, simulation),
         layers=layer_tables(accelerator_dir, synthesis_dir),
         resources=None if synthesis_dir is None else _resources(synthesis_dir),
-        curves=_curves(len(bundle.stages), golden),
+        curves=_curves(bundle, golden),
+        evaluation=_evaluation(accelerator_dir / design.bundle),
         escalated=_escalated(results, labels),
         kinds={path: Kind(unit=unit, provenance=origin) for path, (unit, origin) in KINDS.items()},
         steps=tuple(
@@ -192,6 +195,7 @@ def _cascade(
         exit_rate_per_stage=run.exit_rate,
         avg_bops=bops,
         avg_bops_ratio=bops / bundle.stages[-1].bops,
+        worst_bops=worst_bops([stage.bops for stage in bundle.stages]),
         threshold_int=run.threshold_int,
         n=simulation.n,
         accuracy_loss_points=100 * (last - run.accuracy.value),
@@ -259,22 +263,26 @@ def _resources(synthesis_dir: Path) -> ResourceReport:
     )
 
 
-def _curves(stages: int, golden: Arrays) -> tuple[CurveReport, ...]:
+def _evaluation(bundle_dir: Path) -> Evaluation | None:
+    cascade = from_bundle(bundle_dir)
+    return evaluate(cascade, "test") if len(cascade.stages) > 1 else None
+
+
+def _curves(bundle: Bundle, golden: Arrays) -> tuple[CurveReport, ...]:
     """Return each decision's curve on test frames, and on validation frames if there are any."""
     curves = []
-    for split, prefix in (("validation", "validation_"), ("test", "")):
-        if f"{prefix}label" not in golden:
+    for split in ("validation", "test"):
+        data = scored(bundle, golden, split)
+        if data is None:
             continue
-        labels = golden[f"{prefix}label"].astype(np.int64)
-        scores = tuple(golden[f"{prefix}scores_{k}"].astype(np.int64) for k in range(stages))
-        for decision in range(stages - 1):
-            curve = threshold_curve(ScoredSplit(split, labels, scores), decision)
+        for decision in range(len(bundle.stages) - 1):
+            curve = threshold_curve(data, decision)
             curves.append(
                 CurveReport.model_validate(
                     {
                         "decision": decision,
                         "split": split,
-                        "n": len(labels),
+                        "n": data.independent,
                         "threshold": tuple(curve.threshold.tolist()),
                         "exit_rate": tuple(curve.exit_rate.tolist()),
                         "accuracy": tuple(curve.accuracy.tolist()),

@@ -11,7 +11,7 @@ import plotly.offline
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from hwflow.report import plots
+from hwflow.report import cost_plot, plots
 from hwflow.report.images import data_uri
 from hwflow.report.layer_text import folding
 from hwflow.report.layer_text import resources as figures
@@ -62,6 +62,8 @@ def _charts(report: Report) -> dict[str, str]:
         figures["exits"] = plots.exit_curve(
             tests[0], rate=report.cascade.exit_rate, accuracy=report.cascade.accuracy.value
         )
+    if report.evaluation is not None:
+        figures["cost"] = cost_plot.accuracy_cost(report.evaluation)
     for number, stage in enumerate(report.hardware.stages):
         figures[f"layers_{number}"] = plots.layer_cycles(stage)
     if report.resources is not None:

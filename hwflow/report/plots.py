@@ -14,7 +14,8 @@ BLUE, ORANGE, GREEN, GREY = "#1f6feb", "#d9730d", "#1a7f53", "#9aa6b2"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 
 
-def _layout(figure: go.Figure, *, height: int, x: str, y: str) -> go.Figure:
+def layout(figure: go.Figure, *, height: int, x: str, y: str) -> go.Figure:
+    """Return ``figure`` in the page's style, with axes named ``x`` and ``y``."""
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 20, "t": 10, "b": 10},
@@ -57,7 +58,7 @@ def accuracy_curve(curves: Sequence[CurveReport], chosen: int) -> go.Figure:
         showarrow=False,
         font={"color": INK},
     )
-    return _layout(figure, height=360, x="threshold on the integer margin", y="accuracy (%)")
+    return layout(figure, height=360, x="threshold on the integer margin", y="accuracy (%)")
 
 
 def exit_curve(curve: CurveReport, *, rate: float, accuracy: float) -> go.Figure:
@@ -86,19 +87,24 @@ def exit_curve(curve: CurveReport, *, rate: float, accuracy: float) -> go.Figure
         hovertemplate="simulated: %{y:.2f} % at exit rate %{x:.1f} %",
     )
     label = f"frames that exit at stage {curve.decision} (%)"
-    return _layout(figure, height=360, x=label, y="accuracy (%)")
+    return layout(figure, height=360, x=label, y="accuracy (%)")
 
 
 def bops(report: Report) -> go.Figure:
-    """Return BOPs per frame of each stage and of the cascade."""
-    names = [*(stage.name for stage in report.stages), "cascade, average"]
-    values = [*(stage.bops / 1e6 for stage in report.stages), report.cascade.avg_bops / 1e6]
+    """Return BOPs per frame of each stage, and of the cascade on average and at worst."""
+    names = [stage.name for stage in report.stages]
+    values = [stage.bops / 1e6 for stage in report.stages]
+    colours = [GREY] * len(names)
+    if len(names) > 1:  # one network is no cascade
+        names += ["cascade, average", "cascade, worst case"]
+        values += [report.cascade.avg_bops / 1e6, report.cascade.worst_bops / 1e6]
+        colours += [BLUE, ORANGE]
     figure = go.Figure(
         go.Bar(
             y=names,
             x=values,
             orientation="h",
-            marker={"color": [GREY] * len(report.stages) + [BLUE]},
+            marker={"color": colours},
             text=[f"{value:.2f}" for value in values],
             textposition="outside",
             cliponaxis=False,
@@ -106,7 +112,7 @@ def bops(report: Report) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _layout(figure, height=70 + 48 * len(names), x="million BOPs per frame", y="")
+    return layout(figure, height=70 + 48 * len(names), x="million BOPs per frame", y="")
 
 
 def layer_cycles(stage: StageHardwareReport) -> go.Figure:
@@ -137,7 +143,7 @@ def layer_cycles(stage: StageHardwareReport) -> go.Figure:
         font={"color": ORANGE},
     )
     figure.update_yaxes(autorange="reversed")
-    _layout(figure, height=60 + 26 * len(layers), x="clock cycles per frame", y="")
+    layout(figure, height=60 + 26 * len(layers), x="clock cycles per frame", y="")
     figure.update_layout(margin={"t": 28})
     return figure
 
@@ -164,7 +170,7 @@ def resources(report: Report) -> go.Figure:
         )
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(barmode="group", bargap=0.25)
-    return _layout(figure, height=70 + 44 * len(blocks), x="primitives", y="")
+    return layout(figure, height=70 + 44 * len(blocks), x="primitives", y="")
 
 
 def short(name: str) -> str:

@@ -10,6 +10,7 @@ from hwflow.config.accelerator import Layer
 from hwflow.config.base import StrictModel
 from hwflow.config.bundle import Link
 from hwflow.config.synthesis import Block, Resources
+from hwflow.report.evaluation import Evaluation
 from hwflow.report.layers import LayerTable
 
 REPORT_JSON = "report.json"
@@ -51,7 +52,8 @@ class StageReport(StrictModel):
 class CascadeReport(StrictModel):
     """The cascade on ``n`` test frames.
 
-    ``exit_rate``: fraction of frames that leave before the last stage.
+    ``exit_rate``: fraction of frames that leave before the last stage. ``worst_bops``: those of a
+    frame that passes every stage, beside the average.
     """
 
     accuracy: Number
@@ -59,6 +61,7 @@ class CascadeReport(StrictModel):
     exit_rate_per_stage: tuple[float, ...]
     avg_bops: float
     avg_bops_ratio: float = Field(description="average BOPs over those of the last stage alone")
+    worst_bops: int
     threshold_int: tuple[int, ...]
     n: int
     accuracy_loss_points: float = Field(description="percentage points below the last stage")
@@ -108,7 +111,7 @@ class ResourceReport(StrictModel):
 
 
 class CurveReport(StrictModel):
-    """Accuracy against the threshold of one decision, on ``n`` frames of ``split``."""
+    """Accuracy against the threshold of one decision, on ``n`` independent frames of ``split``."""
 
     decision: int
     split: Literal["validation", "test"]
@@ -144,7 +147,10 @@ class StepReport(StrictModel):
 
 
 class Report(StrictModel):
-    """``report.json``. ``kinds``: unit and provenance of the numbers that stand alone."""
+    """``report.json``. ``kinds``: unit and provenance of the numbers that stand alone.
+
+    ``evaluation``: the cascade by every score on the bundle's golden frames; None of one network.
+    """
 
     schema_version: Literal[1]
     name: str
@@ -157,6 +163,7 @@ class Report(StrictModel):
     layers: tuple[LayerTable, ...]
     resources: ResourceReport | None
     curves: tuple[CurveReport, ...]
+    evaluation: Evaluation | None
     escalated: tuple[Escalated, ...]
     kinds: dict[str, Kind]
     steps: tuple[StepReport, ...]

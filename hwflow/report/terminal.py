@@ -61,6 +61,7 @@ def _networks(report: Report) -> Table:
         f"[bold]{100 * cascade.exit_rate:.1f} %[/] early",
         f"[bold]{cascade.avg_bops / 1e6:.2f}[/] ({100 * cascade.avg_bops_ratio:.1f} %)",
     )
+    table.add_row("  a frame that passes every stage", *[""] * 4, f"{cascade.worst_bops / 1e6:.2f}")
     return table
 
 

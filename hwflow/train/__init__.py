@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import DEFAULT_THREADS, ON_CPU, TrainOptions
 from hwflow.data import load
+from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
+from hwflow.train.evaluate import real_scores
 from hwflow.train.files import (
     RESULT_FILE,
     StageResult,
@@ -15,14 +19,19 @@ from hwflow.train.files import (
     read_weights,
     write_json,
 )
-from hwflow.train.fit import fixed_threads, real_scores, to_codes
-from hwflow.train.stage import stage_key, train_stage
+from hwflow.train.fit import fixed_threads
+from hwflow.train.frames import to_codes
+from hwflow.train.launch import check_devices
+from hwflow.train.stage import is_trained, stage_key, train_stage
 
 __all__ = [
+    "DEFAULT_THREADS",
     "RESULT_FILE",
     "StageResult",
+    "TrainOptions",
     "TrainResult",
     "fixed_threads",
+    "is_trained",
     "read_train_result",
     "read_weights",
     "real_scores",
@@ -31,35 +40,45 @@ __all__ = [
     "train",
 ]
 
-# One thread is as fast as two on networks this small (0.5 s an epoch of the demo), several times
-# faster where the second core is busy, and the sums do not depend on the number of cores.
-DEFAULT_THREADS = 1
-
 
 def train(
     recipe: Recipe,
     out_dir: Path,
     *,
-    threads: int = DEFAULT_THREADS,
+    data: DataRoot = USUAL,
+    options: TrainOptions = ON_CPU,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train every stage of ``recipe`` into ``out_dir`` and return what was reached.
 
-    Writes ``<stage>.safetensors`` and ``<stage>.json`` per stage and ``train.json``. Stages that
-    ``out_dir`` already holds for the same inputs are kept, and an interrupted one goes on from its
-    last epoch; both give the same bytes as one uninterrupted run. The same recipe, machine and
-    ``threads`` give the same weights; another CPU may differ in the last bits.
+    Writes ``<stage>.safetensors``, ``<stage>.json`` and ``<stage>.csv`` per stage and
+    ``train.json``. Stages that ``out_dir`` already holds for the same inputs are kept, and an
+    interrupted one goes on from its last checkpoint; both give the same weights, byte for byte, as
+    one uninterrupted run. The same recipe, machine and ``options`` give the same weights; another
+    CPU may differ in the last bits.
 
     Raises:
-        ConfigError: if a network does not fit the frames.
+        ConfigError: if a network does not fit the frames, the data set in ``data`` is missing or
+            damaged, or the machine lacks the devices.
     """
+    _check(recipe, options)
     out_dir.mkdir(parents=True, exist_ok=True)
-    splits = load(recipe.dataset)
-    with fixed_threads(threads):
-        stages = tuple(
-            train_stage(recipe, index, splits, out_dir, threads=threads, progress=progress)
-            for index in range(len(recipe.stages))
-        )
+    splits = load(recipe.dataset, data, progress=progress)
+    stages = tuple(
+        train_stage(recipe, index, splits, out_dir, data=data, options=options, progress=progress)
+        for index in range(len(recipe.stages))
+    )
     result = TrainResult(recipe=recipe.name, stages=stages)
     write_json(out_dir / RESULT_FILE, result)
     return result
+
+
+def _check(recipe: Recipe, options: TrainOptions) -> None:
+    check_devices(options)
+    for index, stage in enumerate(recipe.stages):
+        size = stage.training.batch_size
+        if size % options.devices:
+            raise ConfigError(
+                f"stages.{index}.training.batch_size: {size} frames cannot be shared evenly by "
+                f"{options.devices} devices; choose a multiple"
+            )

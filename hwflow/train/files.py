@@ -1,4 +1,4 @@
-"""Files of a training folder: per-stage weights and results, and the checkpoint of a stage.
+"""Files of a training folder: per-stage weights and results.
 
 Every file is written beside its place and renamed, so that an interrupted run leaves either the
 old file or the new one.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from pathlib import Path
-from typing import Any
 
-import torch
 from pydantic import Field
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -20,6 +17,7 @@ from torch import Tensor
 
 from hwflow.config.base import StrictModel, load
 from hwflow.config.bundle import Accuracy, sha256
+from hwflow.config.train_options import DeviceKind
 from hwflow.errors import ConfigError
 
 RESULT_FILE = "train.json"
@@ -29,14 +27,17 @@ log = logging.getLogger(__name__)
 class StageResult(StrictModel):
     """A trained stage. ``key``: hash of everything that its weights depend on.
 
-    ``threads``: torch threads, which decide how float sums are split, and so are in the key.
-    ``losses``: mean training loss per epoch of the quantised network. ``seconds``: wall time of the
-    call that finished it. Test accuracy is left to ``export``, which measures the frozen network.
+    ``threads`` of torch, ``device`` and ``devices`` decide how float sums are split, and so are in
+    the key. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time of
+    the call that finished it. Test accuracy is left to ``export``, which measures the frozen
+    network.
     """
 
     name: str
     key: str
     threads: int = Field(gt=0)
+    device: DeviceKind = DeviceKind.CPU
+    devices: int = Field(default=1, gt=0)
     weights: str
     sha256: str
     accuracy: Accuracy
@@ -121,25 +122,3 @@ def read_train_result(folder: Path) -> TrainResult:
                 "run `hwflow train` again"
             )
     return result
-
-
-def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Write tensors and plain values, readable without running code from the file."""
-    part = path.with_name(path.name + ".part")
-    torch.save(checkpoint, part)
-    part.replace(path)
-
-
-def read_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
-    """Return the checkpoint at ``path`` if it is there, readable, and belongs to ``key``."""
-    if not path.is_file():
-        return None
-    try:
-        checkpoint = torch.load(path, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        log.warning("%s: unreadable checkpoint, starting anew (%s)", path, error)
-        return None
-    if not isinstance(checkpoint, dict) or checkpoint.get("key") != key:
-        log.info("%s: made for another recipe, starting anew", path)
-        return None
-    return checkpoint

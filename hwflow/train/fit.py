@@ -1,51 +1,49 @@
-"""The training loop of one network, resumable after any epoch."""
+"""The training loop of one network, resumable after any step."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-EVAL_BATCH = 256
+from hwflow.data.augment import augment
+from hwflow.train import snapshot
+from hwflow.train.evaluate import EVAL_BATCH, accuracy
+from hwflow.train.frames import Batches
+from hwflow.train.norms import norms_of, settle_norms, synchronise
+from hwflow.train.rates import rate
+from hwflow.train.state import SCALES, FitState, Settings
+
+# Convolutions are up to a fifth faster with channels last in memory.
+_LAYOUT = torch.channels_last
+
+
+class Watcher(Protocol):
+    """Is told of each step and epoch, and sees the state as a checkpoint may hold it."""
+
+    def after_step(self, state: FitState) -> None:
+        """``state.batch`` steps of the epoch are done."""
+
+    def after_epoch(self, state: FitState) -> None:
+        """``state.epoch`` epochs are done."""
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """AdamW for ``epochs`` epochs, learning rate falling from ``lr`` to 0 along a cosine.
+class TrainingData:
+    """What training sees: the test split is no part of it."""
 
-    ``logit_scale`` multiplies the scores in front of the softmax; ``max_shift`` in pixels.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    max_shift: int
-    logit_scale: float
-
-
-@dataclass
-class FitState:
-    """Everything that an epoch hands to the next; a checkpoint is exactly this."""
-
-    network: nn.Module
-    optimiser: torch.optim.Optimizer
-    epoch: int
-    losses: list[float]
+    train: Batches
+    validation: Batches
 
 
 def derive_seed(*parts: object) -> int:
-    """Return a 63-bit seed that depends on every part; streams of different parts are unrelated.
-
-    Each epoch seeds its own generator, so that a resumed run draws what an uninterrupted one does.
-    """
+    """Return a 63-bit seed that depends on every part; streams of different parts are unrelated."""
     text = "/".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
@@ -61,97 +59,125 @@ def fixed_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def to_codes(frames: NDArray[np.uint8]) -> Tensor:
-    """Return (N, H, W, C) uint8 frames as (N, C, H, W) float32 integers 0..255."""
-    return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float()
-
-
-def start(network: nn.Module, schedule: Schedule) -> FitState:
-    """Return the state in front of the first epoch."""
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay
-    )
-    return FitState(network=network, optimiser=optimiser, epoch=0, losses=[])
-
-
 def fit(
     state: FitState,
-    codes: Tensor,
-    labels: Tensor,
+    data: TrainingData,
+    settings: Settings,
     *,
-    schedule: Schedule,
+    fabric: Fabric,
     seed: int,
-    after_epoch: Callable[[FitState], None],
+    watcher: Watcher,
 ) -> None:
-    """Train ``state`` in place from its epoch to the last one, then settle the batch-norms.
+    """Train ``state`` in place from its step to the last one, then choose and settle the weights.
 
-    ``codes``: (N, C, H, W) float32 integers; ``labels``: (N,) int64.
+    Gradients are the mean over the processes of ``fabric``, each of which has its part of a batch;
+    batch-norms see the whole of it.
     """
-    batches = max(1, len(labels) // schedule.batch_size)  # the rest of an epoch's shuffle is left
-    while state.epoch < schedule.epochs:
-        draw = torch.Generator().manual_seed(derive_seed(seed, state.epoch))
-        order = torch.randperm(len(labels), generator=draw)
+    if fabric.world_size > 1:
+        synchronise(state.network)
+    steps = Steps(state, data.train, settings, fabric)
+    while state.epoch < settings.epochs and not state.stopped(settings.patience):
+        steps.run_epoch(derive_seed(seed, state.epoch), watcher)
+        _close_epoch(state, data.validation, settings, fabric)
+        watcher.after_epoch(state)
+    if state.best is not None:
+        snapshot.put(state.network, state.best.network)
+    elif state.average is not None:
+        state.average.apply()
+    if settings.frozen_from == settings.epochs:
+        steps.settle()
+    state.network.eval()
+
+
+class Steps:
+    """Runs the steps of an epoch."""
+
+    def __init__(self, state: FitState, data: Batches, settings: Settings, fabric: Fabric) -> None:
+        self._state, self._data, self._settings, self._fabric = state, data, settings, fabric
+        self._batches = settings.batches(len(data))
+        _lay_out(state.network)
+        wrapped: Any = fabric.setup(state.network, state.optimiser)
+        self._model, self._optimiser = wrapped
+        state.summed = state.summed.to(fabric.device)
+
+    def run_epoch(self, seed: int, watcher: Watcher) -> None:
+        """Do the steps of the epoch that are left."""
+        state, settings = self._state, self._settings
+        order = state.begin_epoch(seed, len(self._data), self._fabric.device)
+        if state.epoch == settings.frozen_from and state.batch == 0:
+            self.settle()
         state.network.train()
-        summed = 0.0
-        for batch in range(batches):
-            progress = (state.epoch * batches + batch) / (schedule.epochs * batches)
-            for group in state.optimiser.param_groups:
-                group["lr"] = schedule.lr * 0.5 * (1 + math.cos(math.pi * progress))
-            chosen = order[batch * schedule.batch_size : (batch + 1) * schedule.batch_size]
-            shifted = shift(codes[chosen], schedule.max_shift, draw)
-            logits = state.network(shifted) * schedule.logit_scale
-            loss = nn.functional.cross_entropy(logits, labels[chosen])
-            state.optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            state.optimiser.step()
-            summed += float(loss.detach())
-        state.epoch += 1
-        state.losses.append(summed / batches)
-        after_epoch(state)
-    settle_norms(state.network, codes)
+        if state.epoch >= settings.frozen_from:
+            for norm in norms_of(state.network):
+                norm.eval()
+        size = settings.training.batch_size
+        while state.batch < self._batches:
+            self._set_rate()
+            begin = state.batch * size
+            state.summed += self._step(order[begin : begin + size])
+            if state.average is not None:
+                state.average.update()
+            state.batch += 1
+            watcher.after_step(state)
+
+    def settle(self) -> None:
+        """Give the batch-norms the statistics of the training frames under the present weights."""
+        starts = range(0, len(self._data), EVAL_BATCH)
+        batches = (self._data.codes(begin, begin + EVAL_BATCH) for begin in starts)
+        settle_norms(self._state.network, batches)
+
+    def _step(self, chosen: Tensor) -> Tensor:
+        """Return the loss of one step, a float32 scalar."""
+        training = self._settings.training
+        assert self._state.draw is not None
+        # Every process draws for the whole batch, so that a frame's changes do not depend on how
+        # many there are.
+        codes = augment(
+            self._data.take(chosen),
+            self._state.draw,
+            max_shift=training.max_shift,
+            flip=training.flip,
+            cutout=training.cutout,
+        )
+        mine = slice(self._fabric.global_rank, None, self._fabric.world_size)
+        codes = codes[mine].contiguous(memory_format=_LAYOUT)
+        logits = self._model(codes) * self._settings.logit_scale
+        loss = nn.functional.cross_entropy(
+            logits, self._data.labels[chosen[mine]], label_smoothing=training.label_smoothing
+        )
+        self._optimiser.zero_grad(set_to_none=True)
+        self._fabric.backward(loss)
+        self._optimiser.step()
+        return loss.detach()
+
+    def _set_rate(self) -> None:
+        state, settings = self._state, self._settings
+        now = rate(
+            settings.training.schedule,
+            lr=settings.lr,
+            step=state.epoch * self._batches + state.batch,
+            steps=settings.epochs * self._batches,
+            span=settings.training.epochs,
+        )
+        frozen = state.epoch >= settings.frozen_from
+        for group in state.optimiser.param_groups:
+            # At a rate of 0 neither gradient nor weight decay changes anything.
+            group["lr"] = 0.0 if frozen and group[SCALES] else now
 
 
-def shift(codes: Tensor, most: int, draw: torch.Generator) -> Tensor:
-    """Return ``codes`` (N, C, H, W), each moved by up to ``most`` pixels per axis over zeros."""
-    if most == 0:
-        return codes
-    count, channels, height, width = codes.shape
-    padded = nn.functional.pad(codes, (most,) * 4)
-    by = torch.randint(0, 2 * most + 1, (2, count), generator=draw)
-    rows = (by[0, :, None] + torch.arange(height))[:, None, :, None]
-    columns = (by[1, :, None] + torch.arange(width))[:, None, None, :]
-    frame = torch.arange(count)[:, None, None, None]
-    channel = torch.arange(channels)[None, :, None, None]
-    return padded[frame, channel, rows, columns]
+def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabric: Fabric) -> None:
+    mean = fabric.all_reduce(state.summed / max(1, state.batch), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    with state.average.applied() if state.average is not None else nullcontext():
+        reached = accuracy(state.network, validation, fabric)
+        kept = None
+        if settings.patience is not None and state.may_be_best(reached):
+            kept = snapshot.take(state.network)
+    state.end_epoch(float(mean), reached, kept)
 
 
-def settle_norms(network: nn.Module, codes: Tensor) -> None:
-    """Replace the running statistics of batch-norm by those of ``codes`` under the final weights.
-
-    The running averages trail the weights; in a binary network, where a small change flips signs,
-    that costs accuracy.
-    """
-    norms = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-    ]
-    momenta = [norm.momentum for norm in norms]
-    network.train()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative average
-    with torch.no_grad():
-        for batch in torch.split(codes, EVAL_BATCH):
-            network(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    network.eval()
-
-
-def real_scores(network: nn.Module, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the scores (N, classes) float32 of ``frames`` (N, H, W, C) uint8, evaluated."""
-    network.eval()
-    with torch.no_grad():
-        parts = [network(batch) for batch in torch.split(to_codes(frames), EVAL_BATCH)]
-    return torch.cat(parts).numpy()
+def _lay_out(network: nn.Module) -> None:
+    """Let the weights of convolutions lie in memory as their inputs do; their values stay."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=_LAYOUT)

@@ -1,46 +1,49 @@
-"""Trains one stage: an optional float phase, then the quantised one; resumes between epochs."""
+"""Trains one stage, phase after phase; goes on from its checkpoint after an interruption."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
 
 from hwflow.config.bundle import Accuracy, sha256
-from hwflow.config.recipe import FloatStart, Recipe
-from hwflow.data import Splits
+from hwflow.config.data_root import DataRoot
+from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import DeviceKind, TrainOptions
+from hwflow.data import Splits, load
 from hwflow.log import Progress
-from hwflow.nets import Plan, VggTinyNet, build, plan
-from hwflow.train.files import (
-    StageResult,
-    finished_stage,
-    read_checkpoint,
-    write_checkpoint,
-    write_json,
-    write_weights,
-)
-from hwflow.train.fit import FitState, Schedule, derive_seed, fit, real_scores, start, to_codes
-from hwflow.train.warm_start import from_float
+from hwflow.nets import Form
+from hwflow.train.checkpoint import read_checkpoint
+from hwflow.train.evaluate import real_scores
+from hwflow.train.files import StageResult, finished_stage, write_json, write_weights
+from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
+from hwflow.train.frames import Batches
+from hwflow.train.history import History
+from hwflow.train.launch import here, in_processes
+from hwflow.train.phases import Phase, carry, phases
+from hwflow.train.state import FitState
+from hwflow.train.watch import OneOfMany, StageWatcher
 
-# Part of every key: raise it when the same recipe would train to other weights.
-TRAINING_VERSION = 1
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """One run of the loop, on the float or on the quantised network."""
-
-    quantised: bool
-    schedule: Schedule
+# Part of every key: raise it when the same recipe would train to other weights, or go on from
+# another kind of checkpoint.
+TRAINING_VERSION = 2
 
 
-def stage_key(recipe: Recipe, index: int, *, threads: int) -> str:
+def stage_key(
+    recipe: Recipe,
+    index: int,
+    *,
+    threads: int,
+    device: DeviceKind = DeviceKind.CPU,
+    devices: int = 1,
+) -> str:
     """Return the hash of all that decides the weights of stage ``index``.
 
     Names and the calibration are left out: changing them does not ask for new training.
@@ -52,8 +55,18 @@ def stage_key(recipe: Recipe, index: int, *, threads: int) -> str:
         "index": index,
         "stage": recipe.stages[index].model_dump(mode="json", exclude={"name"}),
         "threads": threads,
+        "device": device,
+        "devices": devices,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def is_trained(recipe: Recipe, index: int, result: StageResult) -> bool:
+    """Return whether ``result`` is of stage ``index`` of this very recipe."""
+    wanted = stage_key(
+        recipe, index, threads=result.threads, device=result.device, devices=result.devices
+    )
+    return result.key == wanted
 
 
 def train_stage(
@@ -62,139 +75,167 @@ def train_stage(
     splits: Splits,
     folder: Path,
     *,
-    threads: int,
+    data: DataRoot,
+    options: TrainOptions,
     progress: Progress,
 ) -> StageResult:
-    """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done.
-
-    Torch must already run on ``threads`` threads; the number goes into the key.
-    """
-    name = recipe.stages[index].name
-    key = stage_key(recipe, index, threads=threads)
-    done = finished_stage(folder, name, key)
+    """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done."""
+    stage = recipe.stages[index]
+    key = stage_key(
+        recipe, index, threads=options.threads, device=options.device, devices=options.devices
+    )
+    done = finished_stage(folder, stage.name, key)
     if done is not None:
         return done
-    began = time.monotonic()
-    checkpoint = folder / f"{name}.checkpoint.pt"
-    state = _StageRun(recipe, index, splits, checkpoint, key, progress).run()
-    weights = folder / f"{name}.safetensors"
-    write_weights(weights, state.network.state_dict())
-    predicted = real_scores(state.network, splits.validation.frames).argmax(axis=1)
-    result = StageResult(
-        name=name,
-        key=key,
-        threads=threads,
-        weights=weights.name,
-        sha256=sha256(weights),
-        accuracy=Accuracy(
-            split="validation",
-            n=len(splits.validation),
-            value=float(np.mean(predicted == splits.validation.labels)),
-        ),
-        losses=tuple(state.losses),
-        seconds=time.monotonic() - began,
-    )
-    write_json(folder / f"{name}.json", result)
-    checkpoint.unlink(missing_ok=True)
-    return result
+    precision = stage.training.precision
+    if options.devices == 1:
+        with fixed_threads(options.threads):
+            fabric = here(options, precision)
+            _StageRun(fabric, recipe, index, splits, folder, options, key).run(progress)
+    else:
+        arguments = (recipe, index, data, folder, options, key)
+        in_processes(
+            _one_of_many, *arguments, options=options, precision=precision, progress=progress
+        )
+    done = finished_stage(folder, stage.name, key)
+    assert done is not None, "the run has written it"
+    return done
+
+
+def _one_of_many(
+    fabric: Fabric,
+    recipe: Recipe,
+    index: int,
+    data: DataRoot,
+    folder: Path,
+    options: TrainOptions,
+    key: str,
+    progress: Progress,
+) -> None:
+    torch.set_num_threads(options.threads)
+    splits = load(recipe.dataset, data)
+    _StageRun(fabric, recipe, index, splits, folder, options, key).run(progress)
 
 
 class _StageRun:
-    """The phases of one stage and its checkpoint file."""
+    """The phases of one stage, in one of the processes that train it."""
 
     def __init__(
         self,
+        fabric: Fabric,
         recipe: Recipe,
         index: int,
         splits: Splits,
-        checkpoint: Path,
+        folder: Path,
+        options: TrainOptions,
         key: str,
-        progress: Progress,
     ) -> None:
-        self._seed = (recipe.seed, index)
+        self._fabric, self._splits, self._folder = fabric, splits, folder
+        self._options, self._key = options, key
         self._stage = recipe.stages[index]
+        self._seed = (recipe.seed, index)
         self._shape = (splits.frame_shape, len(splits.classes))
-        self._codes = to_codes(splits.train.frames)
-        self._labels = torch.from_numpy(splits.train.labels)
-        self._path, self._key, self._progress = checkpoint, key, progress
-        self._phases = self._plan_phases(plan(self._stage, *self._shape))
+        self._phases = phases(self._stage)
+        self._path = folder / f"{self._stage.name}.checkpoint.pt"
+        self._data = TrainingData(
+            Batches(splits.train, fabric.device), Batches(splits.validation, fabric.device)
+        )
 
-    def run(self) -> FitState:
-        """Return the state at the end of the last phase, starting where the checkpoint stops."""
+    def run(self, progress: Progress) -> None:
+        """Train from where the checkpoint stops, and write the stage's files."""
+        began = time.monotonic()
         saved = read_checkpoint(self._path, self._key)
+        self._fabric.barrier()  # nobody may write a checkpoint before everybody has read it
+        writer = self._writer(saved, progress) if self._fabric.is_global_zero else None
+        state = self._train(saved, writer)
+        if writer is not None:
+            writer.close()
+            self._finish(state, began)
+        self._fabric.barrier()
+
+    def _train(self, saved: dict[str, Any] | None, writer: StageWatcher | None) -> FitState:
         first = 0 if saved is None else int(saved["phase"])
-        inherited: dict[str, Tensor] | None = None
         state: FitState | None = None
         for number in range(first, len(self._phases)):
-            state = self._begin(number, inherited)
+            phase = self._phases[number]
+            network = phase.build(*self._shape, seed=derive_seed(*self._seed, "weights"))
+            if state is not None:
+                weights = state.network.state_dict()
+                carry(weights, self._phases[number - 1], network)
+            settings = phase.settings(network)
+            network.to(self._fabric.device)
+            state = FitState(network, settings)
+            seconds = 0.0
             if saved is not None:
-                state.network.load_state_dict(saved["network"])
-                state.optimiser.load_state_dict(saved["optimiser"])
-                state.epoch, state.losses = int(saved["epoch"]), list(saved["losses"])
-                saved = None
-            self._run_phase(number, state)
-            inherited = state.network.state_dict()
+                state.restore(saved["fit"])
+                seconds, saved = float(saved["seconds"]), None
+            if writer is not None:
+                writer.begin_phase(number, state, seconds=seconds)
+            alone = writer is not None and self._fabric.world_size == 1
+            fit(
+                state,
+                self._data,
+                settings,
+                fabric=self._fabric,
+                seed=derive_seed(*self._seed, "phase", number),
+                watcher=writer if alone and writer is not None else OneOfMany(writer),
+            )
         assert state is not None
         return state
 
-    def _begin(self, number: int, inherited: dict[str, Tensor] | None) -> FitState:
-        phase = self._phases[number]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(*self._seed, "weights"))
-            network: VggTinyNet = build(self._stage, *self._shape, quantised=phase.quantised)
-        if inherited is not None:
-            network.load_state_dict(from_float(inherited, network))
-        return start(network, phase.schedule)
-
-    def _run_phase(self, number: int, state: FitState) -> None:
-        epochs = [phase.schedule.epochs for phase in self._phases]
-
-        def after_epoch(state: FitState) -> None:
-            self._save(number, state)
-            done = sum(epochs[:number]) + state.epoch
-            self._progress(f"train {self._stage.name}", done, sum(epochs))
-
-        fit(
-            state,
-            self._codes,
-            self._labels,
-            schedule=self._phases[number].schedule,
-            seed=derive_seed(*self._seed, "phase", number),
-            after_epoch=after_epoch,
-        )
-
-    def _save(self, number: int, state: FitState) -> None:
-        write_checkpoint(
-            self._path,
-            {
-                "key": self._key,
-                "phase": number,
-                "epoch": state.epoch,
-                "losses": state.losses,
-                "network": state.network.state_dict(),
-                "optimiser": state.optimiser.state_dict(),
-            },
-        )
-
-    def _plan_phases(self, layers: Plan) -> tuple[_Phase, ...]:
+    def _writer(self, saved: dict[str, Any] | None, progress: Progress) -> StageWatcher:
         training = self._stage.training
-        # ±1 sums over fan_in terms grow with its root; this brings the first logits to the size
-        # that a float classifier starts from. Multi-bit scores are of order one already.
-        binary = layers.weight_bits[-1] == 1
-        binary_scale = 2.0 / layers.costs()[-1].fan_in ** 0.5
+        frames = len(self._data.train)
+        batches = max(1, frames // training.batch_size)
+        history = History(
+            self._folder,
+            self._stage.name,
+            position=0 if saved is None else int(saved["history"]),
+            epochs=0 if saved is None else _epochs_done(self._phases, saved),
+            tensorboard=self._options.tensorboard,
+        )
+        return StageWatcher(
+            stage=self._stage.name,
+            key=self._key,
+            path=self._path,
+            names=[phase.name for phase in self._phases],
+            epochs=[phase.epochs for phase in self._phases],
+            batches=batches,
+            frames=min(frames, batches * training.batch_size),
+            history=history,
+            seconds=self._options.checkpoint_seconds,
+            progress=progress,
+        )
 
-        def phase(epochs: int, lr: float, *, quantised: bool) -> _Phase:
-            schedule = Schedule(
-                epochs=epochs,
-                batch_size=training.batch_size,
-                lr=lr,
-                weight_decay=training.weight_decay,
-                max_shift=training.max_shift,
-                logit_scale=binary_scale if binary and quantised else 1.0,
-            )
-            return _Phase(quantised, schedule)
+    def _finish(self, state: FitState, began: float) -> None:
+        name = self._stage.name
+        reference = replace(self._phases[-1], form=Form.BREVITAS)
+        network = reference.build(*self._shape, seed=0)
+        network.load_state_dict(state.network.cpu().state_dict())
+        weights = self._folder / f"{name}.safetensors"
+        write_weights(weights, network.state_dict())
+        validation = self._splits.validation
+        predicted = real_scores(network, validation.frames).argmax(axis=1)
+        result = StageResult(
+            name=name,
+            key=self._key,
+            threads=self._options.threads,
+            device=self._options.device,
+            devices=self._options.devices,
+            weights=weights.name,
+            sha256=sha256(weights),
+            accuracy=Accuracy(
+                split="validation",
+                n=len(validation),
+                value=float(np.mean(predicted == validation.labels)),
+            ),
+            losses=tuple(state.losses),
+            seconds=time.monotonic() - began,
+        )
+        write_json(self._folder / f"{name}.json", result)
+        self._path.unlink(missing_ok=True)
 
-        last = phase(training.epochs, training.lr, quantised=True)
-        if isinstance(training.start, FloatStart):
-            return (phase(training.start.epochs, training.start.lr, quantised=False), last)
-        return (last,)
+
+def _epochs_done(stages: tuple[Phase, ...], saved: dict[str, Any]) -> int:
+    before = stages[: saved["phase"]]
+    return sum(phase.epochs for phase in before) + int(saved["fit"]["epoch"])

@@ -4,23 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from score_data import scored
 
 from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, measure
 from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.curves import threshold_curve
 from hwflow.cascade.decision import run_cascade, top2
-
-
-def scored(seed: int, *, frames: int = 80, stages: int = 2, split: str = "validation"):
-    """Noisy scores, each stage less noisy than the one before."""
-    draw = np.random.RandomState(seed)
-    labels = draw.randint(0, 4, frames)
-    truth = 12 * np.eye(4, dtype=np.int64)[labels]
-    scores = tuple(
-        truth + np.rint(draw.normal(0, 9 / (1 + 2 * stage), (frames, 4))).astype(np.int64)
-        for stage in range(stages)
-    )
-    return ScoredSplit(split, labels, scores)
 
 
 def accuracy(data, thresholds):

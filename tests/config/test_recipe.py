@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hwflow.config.base import load, parse
-from hwflow.config.recipe import FloatStart, RandomStart, Recipe
+from hwflow.config.recipe import Recipe
+from hwflow.config.training import FloatStart, RandomStart
 from hwflow.errors import ConfigError
 
 VALID = {
@@ -69,12 +70,16 @@ def test_start_is_a_tagged_union():
         ("seed", -1, "seed"),
         ("surprise", 1, "surprise"),
         ("name", "Tiny cascade", "name"),
-        ("dataset.name", "imagenet", r"dataset\.name"),
+        (
+            "dataset.name",
+            "imagenette",
+            r"dataset\.name: .*'imagenette'.* expected tags: 'digits'",
+        ),
         ("dataset.validation", 1500, "validation \\+ test = 1860"),
         ("stages", [], "stages"),
         ("stages.0.training.lr", 0, r"stages\.0\.training\.lr"),
         ("stages.0.training.epochs", 2.5, r"stages\.0\.training\.epochs"),
-        ("stages.0.net.features", [8, "pol"], r"stages\.0\.net\.features\.1"),
+        ("stages.0.net.features", [8, "pol"], r"stages\.0\.net\.vgg_tiny\.features\.1"),
         ("stages.0.weight_bit_width", 9, r"stages\.0\.weight_bit_width"),
         ("stages.0.weight_bit_width", [1, 1], "weight_bit_width has 2 entries.*or 4 entries"),
         ("stages.0.act_bit_width", [1, 1], "act_bit_width has 2 entries.*or 3 entries"),

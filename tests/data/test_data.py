@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from hwflow.config.recipe import DigitsDataset
+from hwflow.config.dataset import DigitsDataset
 from hwflow.data import load
 from hwflow.data.digits import upscale
 from hwflow.data.splits import split, translated

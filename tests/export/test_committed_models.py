@@ -17,7 +17,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.data import load as load_data
 from hwflow.data import translated
 from hwflow.export.verify import trace_qonnx
-from hwflow.nets.quantisers import act_scale
+from hwflow.nets.activations import act_scale
 
 MODELS = Path(__file__).parents[2] / "models"
 BUNDLES = sorted(path.parent for path in MODELS.glob("*/bundle/bundle.json"))

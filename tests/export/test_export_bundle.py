@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tiny import recipe, stage_data
 
-from hwflow.cascade.calibration import ScoredSplit, choose_thresholds
+from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, thresholds_for
 from hwflow.cascade.decision import run_cascade, top2
+from hwflow.cascade.goals import LossGoal
 from hwflow.config.bundle import load_bundle
 from hwflow.data import load
 from hwflow.errors import ConfigError, VerificationError
@@ -129,17 +130,18 @@ def test_links_cover_every_frame_without_mismatch(exported):
 def test_thresholds_come_from_validation_frames(trained, tmp_path, monkeypatch):
     seen = []
 
-    def spy(data, **how):
-        seen.append((data, how))
-        return choose_thresholds(data, **how)
+    def spy(data, goal):
+        seen.append((data, goal))
+        return thresholds_for(data, goal)
 
-    monkeypatch.setattr(bundle_module, "choose_thresholds", spy)
+    monkeypatch.setattr(bundle_module, "thresholds_for", spy)
     bundle = export(RECIPE, trained, tmp_path / "bundle")
-    ((data, how),) = seen
+    ((data, goal),) = seen
     validation = load(RECIPE.dataset).validation
     assert data.split == "validation"
     assert np.array_equal(data.labels, np.tile(validation.labels, 9))
-    assert how == {"eps": 0.02, "criterion": "losses"}
+    assert data.copies == 9
+    assert goal == LossGoal(0.02, "losses")
     calibration = bundle.policy.calibration
     assert (calibration.split, calibration.n, calibration.max_shift) == ("validation", 300, 1)
     assert (calibration.eps, calibration.criterion) == (0.02, "losses")
@@ -149,7 +151,7 @@ def test_test_labels_do_not_reach_the_threshold(trained, exported, tmp_path, mon
     """With all test labels wrong, accuracy falls to nothing and the thresholds stay."""
     splits = load(RECIPE.dataset)
     splits.test.labels[:] = (splits.test.labels + 1) % 10
-    monkeypatch.setattr(bundle_module, "load", lambda dataset: splits)
+    monkeypatch.setattr(bundle_module, "load", lambda *_, **__: splits)
     bundle = export(RECIPE, trained, tmp_path / "bundle")
     assert bundle.policy == exported[1].policy
     assert bundle.cascade.accuracy.value < exported[1].cascade.accuracy.value

@@ -7,12 +7,17 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from hwflow.cascade.interval import wilson
+from hwflow.cascade.view import ScoredSplit
 from hwflow.config.accelerator import Estimate, Layer
 from hwflow.config.bundle import Link
+from hwflow.config.calibration import EpsCalibration
 from hwflow.report import REPORT_JSON, read_report, summary
 from hwflow.report.collect import KINDS
+from hwflow.report.cost_plot import accuracy_cost
+from hwflow.report.evaluate import evaluate
 from hwflow.report.html import render
 from hwflow.report.layers import LayerRow, LayerTable
+from hwflow.report.plots import bops
 from hwflow.report.schema import (
     CascadeReport,
     CurveReport,
@@ -25,6 +30,7 @@ from hwflow.report.schema import (
     StageReport,
     StepReport,
 )
+from hwflow.report.scored import ScoredCascade, ScoredStage
 
 NASTY = "<script>alert(1)</script>"
 
@@ -63,6 +69,24 @@ def table(stage):
     )  # fmt: skip
 
 
+def evaluation():
+    """Of four frames: the first stage is unsure of what it has wrong."""
+    labels = np.array([0, 1, 0, 1])
+    first = np.array([[9, 0], [0, 7], [1, 2], [3, 1]])
+    late = 5 * np.eye(2, dtype=np.int64)[labels]
+    splits = {split: ScoredSplit(split, labels, (first, late)) for split in ("validation", "test")}
+    cascade = ScoredCascade(
+        name=NASTY,
+        dataset="digits",
+        classes=("no", "yes"),
+        stages=(ScoredStage("small", 800, 1.0), ScoredStage(NASTY, 6400, 0.5)),
+        splits=splits,
+        thresholds=(3,),
+        calibration=EpsCalibration(),
+    )
+    return evaluate(cascade, "test", resamples=20)
+
+
 @pytest.fixture
 def report():
     stages = tuple(
@@ -92,7 +116,8 @@ def report():
         stages=stages,
         cascade=CascadeReport(
             accuracy=number(1.0), exit_rate=0.5, exit_rate_per_stage=(0.5, 0.5), avg_bops=4000.0,
-            avg_bops_ratio=0.625, threshold_int=(3,), n=4, accuracy_loss_points=0.0,
+            avg_bops_ratio=0.625, worst_bops=7200, threshold_int=(3,), n=4,
+            accuracy_loss_points=0.0,
         ),
         exactness=(Link(link=f"a ↔ {NASTY}", compared=40, mismatches=0, ties=0),),
         hardware=HardwareReport(
@@ -103,6 +128,7 @@ def report():
         layers=tables,
         resources=None,
         curves=(curve,),
+        evaluation=evaluation(),
         escalated=(
             Escalated(frame=1, label=1, first_label=0, first_margin=2, prediction=1, exit_stage=1),
             Escalated(frame=3, label=1, first_label=1, first_margin=1, prediction=0, exit_stage=1),
@@ -149,7 +175,45 @@ def test_fifos_are_not_drawn_as_layers(page):
 
 def test_every_chart_has_a_place(page):
     places = set(re.findall(r'id="chart-([a-z0-9_]+)"', page))
-    assert places == {"bops", "threshold_0", "exits", "layers_0", "layers_1"}
+    assert places == {"bops", "threshold_0", "exits", "cost", "layers_0", "layers_1"}
+
+
+def test_the_worst_case_stands_beside_the_average(report, page):
+    told = report.evaluation.cascade
+    assert told.worst_bops == 7200
+    assert told.avg_bops.value == 800 + 0.5 * 6400
+    figure = accuracy_cost(report.evaluation)
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 7200 / 1e6
+    (note,) = figure.layout.annotations
+    assert "worst case: 0.01" in note.text
+    assert 10**note.x == pytest.approx(line.x0)
+    assert bops(report).data[0].x[-2:] == (4000 / 1e6, 7200 / 1e6)
+    assert "takes 0.01 MBOPs" in page
+
+
+def test_the_chart_holds_every_score_between_chance_and_hindsight(report):
+    figure = accuracy_cost(report.evaluation)
+    lines = {line.name: line for line in figure.data}
+    scores = ("margin (n = 4)", "max_softmax", "neg_entropy", "gbvsb_1_2")
+    assert {"ideal routing", "random routing", *scores, "policy", "each stage alone"} < set(lines)
+    ideal, chance = lines["ideal routing"].y, lines["random routing"].y
+    for low, value, high in zip(chance, lines["margin (n = 4)"].y, ideal, strict=True):
+        assert low <= value <= high
+    band = figure.data[0]
+    points = len(ideal)
+    for index, value in enumerate(lines["margin (n = 4)"].y):
+        low, high = wilson(value / 100, 4)
+        assert band.y[index] == pytest.approx(100 * high)
+        assert band.y[2 * points - 1 - index] == pytest.approx(100 * low)
+    assert lines["policy"].x == (4000 / 1e6,)
+
+
+def test_one_network_has_no_such_chart(report):
+    alone = report.model_copy(update={"evaluation": None})
+    page = render(alone, frames=np.zeros((4, 3, 3, 1), np.uint8))
+    assert 'id="chart-cost"' not in page
+    assert "Accuracy against work" not in page
 
 
 def test_the_terminal_shows_the_same_figures(report):
@@ -160,6 +224,7 @@ def test_the_terminal_shows_the_same_figures(report):
     assert "100.00 %" in text
     assert "50.0 % early" in text
     assert "62.5 %" in text
+    assert re.search(r"passes every stage +0\.01", text)
     assert "101" in text
 
 

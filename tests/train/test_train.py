@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from tiny import recipe, stage_data
@@ -9,8 +8,9 @@ from hwflow.config.base import parse
 from hwflow.config.recipe import Recipe
 from hwflow.data import load
 from hwflow.errors import ConfigError
-from hwflow.nets import build
+from hwflow.nets import Form, build
 from hwflow.train import (
+    TrainOptions,
     TrainResult,
     read_train_result,
     read_weights,
@@ -18,7 +18,8 @@ from hwflow.train import (
     to_codes,
     train,
 )
-from hwflow.train.fit import derive_seed, fixed_threads, settle_norms, shift
+from hwflow.train.fit import derive_seed, fixed_threads
+from hwflow.train.norms import settle_norms
 from hwflow.train.warm_start import from_float
 
 pytestmark = pytest.mark.train
@@ -42,17 +43,24 @@ TWO_STAGES = recipe(
 )
 
 
+# Steps of an epoch: 1,137 training frames in batches of 64.
+BATCHES = 17
+# A checkpoint after every step.
+OFTEN = TrainOptions(checkpoint_seconds=0)
+
+
 class InterruptedTrainingError(Exception):
     pass
 
 
 def interrupt_at(step: int):
-    calls = 0
+    """Progress that raises once ``step`` steps are done, counted over the stages."""
+    seen = set()
 
     def progress(what: str, done: int, total: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == step:
+        if done:  # a phase that begins tells where the one before ended
+            seen.add((what, done))
+        if len(seen) == step:
             raise InterruptedTrainingError
 
     return progress
@@ -73,15 +81,21 @@ def uninterrupted(tmp_path_factory):
 def test_files_and_progress(uninterrupted):
     folder, result, steps = uninterrupted
     assert sorted(path.name for path in folder.iterdir()) == [
+        "stage0.csv",
         "stage0.json",
         "stage0.safetensors",
+        "stage1.csv",
         "stage1.json",
         "stage1.safetensors",
         "train.json",
     ]
-    assert steps == [("train stage0", done, 5) for done in range(1, 6)] + [
-        ("train stage1", done, 2) for done in range(1, 3)
+    assert [step for step in steps if step[1] == step[2]] == [
+        ("train stage0", 5 * BATCHES, 5 * BATCHES),
+        ("train stage1", 2 * BATCHES, 2 * BATCHES),
     ]
+    for _, done, total in steps:
+        assert done <= total
+    assert len(set(steps)) == 7 * BATCHES + 2  # with the start of each stage
     assert read_train_result(folder) == result
     assert [stage.name for stage in result.stages] == ["stage0", "stage1"]
     assert [len(stage.losses) for stage in result.stages] == [3, 2]
@@ -104,22 +118,50 @@ def test_other_seed_other_weights(uninterrupted, tmp_path):
         assert mine != other
 
 
-# 2 and 5: last epoch of a phase; 3: in the float phase's successor; 6: inside the second stage.
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 6])
+def steps_done(steps):
+    """Return how many steps ended, and one for where the run went on from."""
+    return len({step for step in steps if step[1] > 0})
+
+
+# In the middle of an epoch of each phase, at the end of one, in the second stage.
+@pytest.mark.parametrize("step", [1, 9, 17, 35, 40, 60, 100])
 def test_resume_equals_uninterrupted(uninterrupted, tmp_path, step):
     with pytest.raises(InterruptedTrainingError):
-        train(TWO_STAGES, tmp_path, progress=interrupt_at(step))
+        train(TWO_STAGES, tmp_path, options=OFTEN, progress=interrupt_at(step))
     assert not (tmp_path / "train.json").exists()
     steps = []
-    train(TWO_STAGES, tmp_path, progress=lambda *seen: steps.append(seen))
-    assert len(steps) == 7 - step  # not a single epoch again
+    train(TWO_STAGES, tmp_path, options=OFTEN, progress=lambda *seen: steps.append(seen))
+    # The interrupted step had no checkpoint yet; not a single other one is done again.
+    assert steps_done(steps) <= 7 * BATCHES - step + 2
     assert weights(tmp_path) == weights(uninterrupted[0])
+    assert logged(tmp_path) == logged(uninterrupted[0])
+
+
+def logged(folder):
+    """Rows of the logs but for the times."""
+    files = [folder / f"stage{index}.csv" for index in range(2)]
+    return [[row.split(",")[:5] for row in file.read_text().splitlines()] for file in files]
+
+
+def test_log_has_a_row_for_each_epoch(uninterrupted):
+    first, second = logged(uninterrupted[0])
+    assert first[0] == ["epoch", "phase", "lr", "loss", "validation_accuracy"]
+    assert [row[:2] for row in first[1:]] == [
+        ["1", "float"],
+        ["2", "float"],
+        ["3", "w1a1"],
+        ["4", "w1a1"],
+        ["5", "w1a1"],
+    ]
+    assert [row[:2] for row in second[1:]] == [["1", "w8a8"], ["2", "w8a8"]]
+    losses = uninterrupted[1].stages[0].losses
+    assert [float(row[3]) for row in first[3:]] == list(losses)
 
 
 def test_finished_stages_are_kept(uninterrupted):
     folder, result, _ = uninterrupted
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
-    again = train(TWO_STAGES, folder, progress=interrupt_at(1))  # would raise at the first epoch
+    again = train(TWO_STAGES, folder, progress=interrupt_at(1))  # would raise at the first step
     assert again == result
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("*.safetensors")} == before
 
@@ -220,29 +262,10 @@ def test_seeds_of_different_parts_differ():
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_shift_moves_whole_frames_over_zeros():
-    codes = torch.rand(50, 2, 5, 6) + 1
-    moved = shift(codes, 2, torch.Generator().manual_seed(0))
-    offsets = set()
-    for before, after in zip(codes.numpy(), moved.numpy(), strict=True):
-        matches = [
-            (dy, dx)
-            for dy in range(-2, 3)
-            for dx in range(-2, 3)
-            if np.array_equal(
-                after, np.pad(before, ((0, 0), (2, 2), (2, 2)))[:, 2 + dy : 7 + dy, 2 + dx : 8 + dx]
-            )
-        ]
-        assert len(matches) == 1
-        offsets.add(matches[0])
-    assert len(offsets) > 15  # of 25
-    assert shift(codes, 0, torch.Generator()) is codes
-
-
 def test_settled_norms_have_the_statistics_of_the_data():
     network = build(TWO_STAGES.stages[1], (8, 8, 1), 10)
     codes = torch.randint(0, 256, (256, 1, 8, 8), generator=torch.Generator().manual_seed(1))
-    settle_norms(network, codes.float())
+    settle_norms(network, [codes.float()])
     unit = next(network.units())
     with torch.no_grad():
         values = unit.layer(codes.float()).double()
@@ -254,7 +277,7 @@ def test_settled_norms_have_the_statistics_of_the_data():
 
 
 def test_float_weights_become_latent_binary_ones():
-    float_network = build(TWO_STAGES.stages[0], (8, 8, 1), 10, quantised=False)
+    float_network = build(TWO_STAGES.stages[0], (8, 8, 1), 10, form=Form.FLOAT)
     network = build(TWO_STAGES.stages[0], (8, 8, 1), 10)
     state = float_network.state_dict()
     carried = from_float(state, network)

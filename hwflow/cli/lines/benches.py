@@ -1,0 +1,112 @@
+"""Command lines of ``hwflow bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwflow.cli import bench
+from hwflow.cli.lines.options import (
+    Data,
+    Json,
+    Verbose,
+)
+from hwflow.cli.session import start
+
+
+def bench_generator(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    builds: Annotated[Path, typer.Option("--builds", help="Folder of the designs.")] = bench.BUILDS,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the accelerator generator; accelerators made before are reused."""
+    bench.generator(
+        start(json, verbose), builds=builds, out=out, record=record, only=tuple(only or ())
+    )
+
+
+def bench_cascade(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.CASCADE_OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure the cascade controller: soak, throughput, latency, area, mutation.
+
+    About half an hour on two cores, most of it for mutation, which keeps what became of each
+    mutant.
+    """
+    bench.cascade(start(json, verbose), out=out, record=record, only=tuple(only or ()))
+
+
+def bench_train(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+    ] = None,
+    data: Data = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 2,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=0, help="Of the speed section; 0 for the recipe's.")
+    ] = 0,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.TRAIN_OUT,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Measure training: speed, time to an accuracy on Fashion-MNIST, kills at random moments."""
+    bench.train(
+        start(json, verbose),
+        data=data,
+        threads=threads,
+        batch_size=batch_size,
+        out=out,
+        record=record,
+        only=tuple(only or ()),
+    )
+
+
+def bench_document(
+    path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],
+    record: Annotated[Path, typer.Option(help="The record of a bench.")] = bench.RECORD,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the tables of a recorded `hwflow bench generator` into a document."""
+    bench.document(start(json, verbose), path, record=record)
+
+
+def bench_cost(
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the cost models anew to their runs first.")
+    ] = False,
+    runs: Annotated[
+        bool,
+        typer.Option("--runs", help="Synthesise what has changed, up to an hour; then fit anew."),
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell how well the cost models fit the runs behind them."""
+    bench.cost(start(json, verbose), runs=runs, refit=refit)

@@ -1,0 +1,173 @@
+"""Quantisers of activations by name, in the forms of ``hwflow.nets.form``.
+
+- ``sign``: ±1, the gradient where |x| ≤ 1 (Hubara et al. 2016, equations 1 and 4).
+- ``uint``: round(x / s) clamped to k-bit codes, constant range of four standard deviations of a
+  batch-normalised activation.
+- ``hwgq``: the same on the step that suits a half Gaussian, clipped first (Cai et al. 2017,
+  equation 5; steps of the EdMIPS code, beyond 4 bits recomputed).
+- ``dorefa``: clip to [0, 1], round to 2**k - 1 steps (Zhou et al. 2016, equations 5 and 11).
+- ``pact``: clip to [0, α], round, α learned (Choi et al. 2018, equations 1 to 3).
+- ``learned_step``: round(clip(x / s)), s learned (Esser et al. 2020, equations 1 to 3).
+
+The signed variant, for the branches of a residual block, has codes -(2**k - 1) … 2**k - 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hwflow.config.network import ActQuantiser
+from hwflow.nets.form import Form
+from hwflow.nets.layers import QuantAct, QuantIdentity, QuantReLU
+from hwflow.nets.quantisers import (
+    BipolarAct,
+    Borrowed,
+    IntAct,
+    ScaledIntAct,
+    ScaledUintAct,
+    UintAct,
+)
+from hwflow.nets.scales import ConstScale, LearnedScale, value_of
+from hwflow.nets.ste import clamp_round, round_clamp, sign
+from hwflow.nets.weights import clip
+
+# A batch-normalised activation has unit variance; four deviations lose next to nothing.
+ACT_RANGE = 4.0
+HWGQ_STEPS = {
+    2: 0.538,
+    3: 0.3217,
+    4: 0.185,
+    5: 0.1030,
+    6: 0.0566,
+    7: 0.0307,
+    8: 0.0165,
+}
+
+
+def act_scale(bits: int) -> float:
+    """Return the real value of one step of a canonical ``bits``-bit activation; ±1 is one step."""
+    return 1.0 if bits == 1 else ACT_RANGE / 2**bits
+
+
+def new_scale(name: ActQuantiser, bits: int, *, power_of_two: bool) -> nn.Module:
+    """Return the scale of a ``bits``-bit activation."""
+    highest = 2**bits - 1
+    if name == "sign":
+        return ConstScale(1.0)
+    if name in ("pact", "learned_step"):
+        return LearnedScale(
+            ACT_RANGE / 2**bits if power_of_two else ACT_RANGE / highest,
+            highest=highest,
+            power_of_two=power_of_two,
+            damped=name == "learned_step",
+            of_frames=True,
+        )
+    if name == "hwgq":
+        step = HWGQ_STEPS[bits]
+        return ConstScale(2.0 ** round(math.log2(step)) if power_of_two else step)
+    largest = 1.0 if name == "dorefa" else ACT_RANGE
+    return ConstScale(largest / 2**bits if power_of_two else largest / highest)
+
+
+class Activation(nn.Module):
+    """Real values to integer codes ``low`` … ``high`` times a scale; one bit is -1 or +1.
+
+    ``owner``: whether the scale's parameters are this activation's; the others of a residual chain
+    borrow them.
+    """
+
+    def __init__(
+        self,
+        name: ActQuantiser,
+        bits: int,
+        scale: nn.Module,
+        form: Form,
+        *,
+        signed: bool = False,
+        owner: bool = True,
+    ) -> None:
+        super().__init__()
+        self.name, self.bits, self.form, self.signed = name, bits, form, signed
+        self.high = 1 if bits == 1 and not signed else 2**bits - 1
+        self.low = -self.high if signed or self.binary else 0
+        self._scale = (scale,)  # a tuple: not a child of this module
+        if owner and any(True for _ in scale.parameters()):
+            self.step = scale
+        # Range of a canonical quantiser; none where the scale is learned, or not a power of two.
+        self._range: float | None = None
+        if isinstance(scale, ConstScale) and name in ("sign", "uint"):
+            exact = math.frexp(scale.value)[0] == 0.5
+            self._range = scale.value * (self.high + 1) if exact else None
+        if form is Form.BREVITAS:
+            self.quant = self._brevitas()
+
+    @property
+    def binary(self) -> bool:
+        """Whether the codes are -1 and +1, without a zero."""
+        return self.bits == 1 and not self.signed
+
+    @property
+    def scale(self) -> nn.Module:
+        """The scale, as a module."""
+        return self._scale[0]
+
+    @property
+    def value(self) -> float:
+        """Real value of one step; a learned scale's as it is now."""
+        return value_of(self.scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the quantised ``x``, or in float form the clipped one."""
+        if self.form is Form.BREVITAS:
+            quantised: Tensor = self.quant(x)
+            return quantised
+        if self.binary:
+            return sign(x) if self.form is Form.FAST else nn.functional.hardtanh(x)
+        if self.form is Form.FLOAT:
+            return self._clipped(x)
+        if self._range is not None:
+            return round_clamp(x, self._range / (self.high + 1), self.low, self.high)
+        return clamp_round(x, self.scale(x), self.low, self.high, inside=self.name != "pact")
+
+    def _clipped(self, x: Tensor) -> Tensor:
+        if self._range is not None:
+            return nn.functional.hardtanh(x, -self._range if self.low else 0.0, self._range)
+        scale = self.scale(x)
+        return torch.clamp(x, self.low * scale, self.high * scale)
+
+    def _brevitas(self) -> nn.Module:
+        if self.binary:
+            return QuantIdentity(act_quant=BipolarAct)
+        bits = self.bits + self.signed
+        if self._range is not None:
+            canonical = {"scaling_init": self._range, "bit_width": bits}
+            if self.signed:
+                return QuantIdentity(act_quant=IntAct, **canonical)
+            return QuantReLU(act_quant=UintAct, **canonical)
+        quant: Any = ScaledIntAct if self.signed else ScaledUintAct
+        return QuantAct(
+            act_impl=_Clip(self),
+            passthrough_act=True,
+            input_quant=None,
+            act_quant=quant,
+            return_quant_tensor=False,
+            scaling_impl=Borrowed(self.scale, learned=self.name == "learned_step"),
+            bit_width=bits,
+        )
+
+
+class _Clip(nn.Module):
+    """Clamps to the range of the codes; where it does, the gradient is the scale's."""
+
+    def __init__(self, act: Activation) -> None:
+        super().__init__()
+        self._act = (act,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        act = self._act[0]
+        x = x if act.low else torch.relu(x)
+        return clip(x, act.scale(x), act.low, act.high)

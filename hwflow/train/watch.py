@@ -1,0 +1,116 @@
+"""Keeps checkpoint, logs and progress of a stage up to date while it trains."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hwflow.log import Progress
+from hwflow.train.checkpoint import write_checkpoint
+from hwflow.train.history import History, Row
+from hwflow.train.launch import end_with_parent
+from hwflow.train.state import FitState
+
+
+class StageWatcher:
+    """The watcher of every phase of a stage, in the process that writes.
+
+    ``names``, ``epochs``: of each phase. ``batches``: steps of an epoch; ``frames``: those that
+    they train on. ``seconds``: age at which a checkpoint is replaced in the middle of an epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        key: str,
+        path: Path,
+        names: Sequence[str],
+        epochs: Sequence[int],
+        batches: int,
+        frames: int,
+        history: History,
+        seconds: float,
+        progress: Progress,
+    ) -> None:
+        self._stage, self._key, self._path = stage, key, path
+        self._names, self._epochs = names, epochs
+        self._batches, self._frames = batches, frames
+        self._history, self._seconds, self._progress = history, seconds, progress
+        self._phase = 0
+        self._epoch_began = self._saved = time.monotonic()
+
+    def close(self) -> None:
+        """Nothing comes after."""
+        self._history.close()
+
+    def begin_phase(self, phase: int, state: FitState, *, seconds: float = 0.0) -> None:
+        """Attend to ``phase`` from now on, whose epoch has taken ``seconds`` already."""
+        self._phase = phase
+        self._epoch_began = time.monotonic() - seconds
+        self._tell(state)
+
+    def after_step(self, state: FitState) -> None:
+        """Draw the bar, and save where the last checkpoint is too old."""
+        self._tell(state)
+        if state.batch < self._batches and time.monotonic() - self._saved >= self._seconds:
+            self._save(state)
+
+    def after_epoch(self, state: FitState) -> None:
+        """Log the epoch and save."""
+        seconds = time.monotonic() - self._epoch_began
+        self._history.add(
+            Row(
+                epoch=self._before + state.epoch,
+                phase=self._names[self._phase],
+                lr=float(state.optimiser.param_groups[0]["lr"]),
+                loss=state.losses[-1],
+                validation_accuracy=state.accuracies[-1],
+                seconds=round(seconds, 3),
+                images_per_s=round(self._frames / seconds, 1),
+            )
+        )
+        self._epoch_began = time.monotonic()
+        self._save(state)
+
+    @property
+    def _before(self) -> int:
+        """Epochs of the phases before."""
+        return sum(self._epochs[: self._phase])
+
+    def _tell(self, state: FitState) -> None:
+        done = (self._before + state.epoch) * self._batches + state.batch
+        self._progress(f"train {self._stage}", done, sum(self._epochs) * self._batches)
+
+    def _save(self, state: FitState) -> None:
+        checkpoint: dict[str, Any] = {
+            "key": self._key,
+            "phase": self._phase,
+            "fit": state.checkpoint(),
+            "history": self._history.position,
+            "seconds": time.monotonic() - self._epoch_began,
+        }
+        write_checkpoint(self._path, checkpoint)
+        self._saved = time.monotonic()
+
+
+class OneOfMany:
+    """The watcher of a process that is one of several; ``writer``: of the one that writes."""
+
+    def __init__(self, writer: StageWatcher | None) -> None:
+        self._writer, self._parent = writer, os.getppid()
+
+    def after_step(self, state: FitState) -> None:
+        """Go on only as long as the process that began it all is there."""
+        end_with_parent(self._parent)
+        if self._writer is not None:
+            self._writer.after_step(state)
+
+    def after_epoch(self, state: FitState) -> None:
+        """The same."""
+        end_with_parent(self._parent)
+        if self._writer is not None:
+            self._writer.after_epoch(state)

@@ -1,0 +1,204 @@
+"""Every family, trained for some steps and exported: exact in QONNX and as an integer network."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from families import FAMILIES, family_stage, random_frames, trained
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tiny import stage
+
+from hwflow.errors import UnsupportedModelError
+from hwflow.export.canonical import canonical, integer_weights
+from hwflow.export.freeze import freeze, score_bits
+from hwflow.export.qonnx_file import write_qonnx
+from hwflow.export.verify import act_scales, compare, trace_network, trace_qonnx
+from hwflow.lower.evaluate import evaluate
+from hwflow.lower.lowering.lower import AUTO, lower
+from hwflow.lower.read import read
+from hwflow.nets import Form, build
+
+pytestmark = pytest.mark.train
+
+COUNT = 6
+BITS = (1, 4, 8)
+
+
+def proved(family, folder, **changes):
+    """Train, export, and compare Brevitas, QONNX and the integer network on every integer."""
+    recipe, shape = family_stage(family, **changes)
+    network = canonical(trained(recipe, shape))
+    units = freeze(network)
+    path = Path(folder) / "net.onnx"
+    write_qonnx(network, shape, path)
+    frames = random_frames(shape, COUNT)
+    expected, ties = trace_network(network, units, frames)
+    scales = act_scales(network)
+    got = trace_qonnx(path, frames, act_scales=scales, score_scale=network.score_scale)
+    activations, _ = compare("brevitas-qonnx", expected, got, ties=ties)
+    assert ties == 0
+    assert activations.compared == sum(codes.size for codes in expected.activations) > 0
+    integers = lower(read(path), AUTO)
+    np.testing.assert_array_equal(evaluate(integers, frames), expected.scores)
+    assert np.abs(expected.scores).max() < 2 ** (score_bits(network) - 1)
+    return network, expected
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_integer_of_every_family(family, bits, tmp_path):
+    network, trace = proved(family, tmp_path, weight_bit_width=bits, act_bit_width=bits)
+    assert len(np.unique(trace.scores, axis=0)) > 1  # not equal because all is constant
+    for act, codes in zip(network.activations(), trace.activations, strict=True):
+        assert act.low <= codes.min() < codes.max() <= act.high
+
+
+def widths(count):
+    return st.lists(st.sampled_from([1, 2, 3, 4, 5, 8]), min_size=count, max_size=count)
+
+
+@st.composite
+def configurations(draw):
+    """A family with bits, quantisers and scales of its own."""
+    family = draw(st.sampled_from(["vgg_tiny", "vgg_small", "tfc", "resnet8"]))
+    count = family_stage(family)[0].net.weight_layers
+    acts = draw(widths(count - 1))
+    if family == "resnet8":  # one scale for what is added
+        acts[2] = acts[0]
+        acts[4], acts[7] = acts[5], acts[8]
+    changes = {"weight_bit_width": draw(widths(count)), "act_bit_width": acts}
+    if max(changes["weight_bit_width"]) > 1:
+        wide = draw(st.sampled_from(["int", "dorefa", "learned_step"]))
+        changes["weight_quantiser"] = [
+            draw(st.sampled_from(["sign", "xnor"])) if bits == 1 else wide
+            for bits in changes["weight_bit_width"]
+        ]
+    if max(acts) > 1:
+        name = draw(st.sampled_from(["uint", "hwgq", "dorefa", "pact", "learned_step"]))
+        changes["act_quantiser"] = name
+    return family, {**changes, "scale": draw(st.sampled_from(["power_of_two", "float"]))}
+
+
+def check(configuration):
+    family, changes = configuration
+    with tempfile.TemporaryDirectory() as folder:
+        proved(family, folder, **changes)
+
+
+# Without shrinking, which would train and export for many minutes.
+ANY = settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
+@settings(ANY, max_examples=5)
+@given(configurations())
+def test_any_configuration(configuration):
+    check(configuration)
+
+
+@pytest.mark.slow
+@settings(ANY, max_examples=60)
+@given(configurations())
+def test_many_configurations(configuration):
+    check(configuration)
+
+
+@pytest.mark.parametrize("scale", ["power_of_two", "float"])
+@pytest.mark.parametrize(
+    ("weights", "acts", "bits"),
+    [("xnor", "uint", 1), ("learned_step", "pact", 2), ("dorefa", "hwgq", 4), ("int", "dorefa", 8)],
+)
+def test_canonical_network_makes_the_same_integers(weights, acts, bits, scale):
+    """Before its batch-norms are rounded it computes what was trained, but for float rounding."""
+    recipe, shape = family_stage(
+        "resnet8",
+        weight_bit_width=bits,
+        act_bit_width=4,
+        weight_quantiser=weights,
+        act_quantiser=acts,
+        scale=scale,
+    )
+    network = trained(recipe, shape, Form.FAST)
+    codes = torch.from_numpy(random_frames(shape, 32).transpose(0, 3, 1, 2).copy()).float()
+    target = canonical(network)
+    integers = []
+    with torch.no_grad():
+        for each in (network, target):
+            codes_of = []
+            hooks = [
+                act.register_forward_hook(
+                    lambda act, inputs, output, kept=codes_of: kept.append(output / act.value)
+                )
+                for act in each.activations()
+            ]
+            each(codes)
+            for hook in hooks:
+                hook.remove()
+            integers.append(torch.cat([values.round().flatten() for values in codes_of]))
+    assert torch.mean((integers[0] != integers[1]).float()) < 1e-3
+    for old, new in zip(network.units(), target.units(), strict=True):
+        assert torch.all(torch.frexp(new.layer.quant_weight().scale).mantissa == 0.5)
+        assert new.cost == old.cost
+
+
+def test_canonical_form_of_a_canonical_network_is_itself():
+    recipe, shape = family_stage("vgg_tiny", weight_bit_width=4)
+    network = build(recipe, shape, 10)
+    assert canonical(network) is network
+    fast = build(recipe, shape, 10, form=Form.FAST)
+    for name, value in canonical(fast).state_dict().items():
+        assert torch.equal(value, fast.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("bits", "largest"),
+    [(2, 1), (3, 3), *((4, code) for code in (1, 2, 3, 4, 7)), (8, 4), (8, 32), (8, 63), (8, 64)],
+)
+def test_canonical_weights_keep_their_codes_at_any_range(bits, largest):
+    """Also where the largest code is a power of two, which Brevitas' scale would clip."""
+    recipe, shape = family_stage("vgg_tiny", weight_bit_width=bits, weight_quantiser="learned_step")
+    network = build(recipe, shape, 10).eval()
+    with torch.no_grad():
+        for unit in (*network.units(), network.classifier):
+            step = float(unit.layer.weights.step(unit.layer.weight))
+            codes = torch.randint(-largest, largest + 1, unit.layer.weight.shape)
+            codes.flatten()[0] = -largest
+            unit.layer.weight.copy_(codes * step)
+    for old, new in zip(network.units(), canonical(network).units(), strict=True):
+        before, after = integer_weights(old)[0], integer_weights(new)[0]
+        factor = np.abs(after).max() // largest
+        assert np.abs(before).max() == largest
+        np.testing.assert_array_equal(after, before * factor)
+
+
+def test_errors_name_layer_and_channel():
+    recipe, shape = family_stage("vgg_small", weight_bit_width=4, act_bit_width=4)
+    network = canonical(trained(recipe, shape))
+    with torch.no_grad():
+        network.layers.conv1.norm.bias[3] = torch.nan
+    with pytest.raises(UnsupportedModelError, match=r"'conv1, channel 3': .*not finite"):
+        freeze(network)
+    recipe, shape = family_stage("vgg_small", weight_bit_width=4, weight_quantiser="learned_step")
+    network = trained(recipe, shape)
+    with torch.no_grad():
+        network.layers.fc0.layer.weight.zero_()
+    with pytest.raises(UnsupportedModelError, match="'fc0': every weight is 0"):
+        canonical(network)
+
+
+def test_scores_beyond_float32_are_refused():
+    recipe = stage(net={"name": "vgg_tiny", "features": []}, weight_bit_width=8)
+    network = build(recipe, (32, 32, 1), 10)
+    with torch.no_grad():
+        network.classifier.layer.weight.fill_(1.0)  # 1,024 · 127 · 255 > 2^24
+    with pytest.raises(UnsupportedModelError, match="'fc0, channel 0': the scores reach"):
+        score_bits(network)
