@@ -90,8 +90,8 @@ def _set_weights(old: Unit, new: Unit) -> Tensor:
 def integer_weights(unit: Unit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return a Brevitas unit's integer weights (outputs, ...) and scale, (1,) or (outputs,)."""
     quantised = unit.layer.quant_weight()
-    scale = quantised.scale.double()
-    codes = (quantised.value.double() / scale).numpy()
+    scale = quantised.scale.detach().double()
+    codes = (quantised.value.detach().double() / scale).numpy()
     integers: NDArray[np.float64] = np.rint(codes)
     # Value and scale are float32, so a quotient of up to 127 is off by some 1e-5 at most.
     assert np.abs(codes - integers).max() < 1e-3, "quantised weights are integers times their scale"

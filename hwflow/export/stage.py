@@ -13,16 +13,9 @@ from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
 from hwflow.config.recipe import StageRecipe
 from hwflow.cost import total
 from hwflow.data import Splits, Subset
-from hwflow.export.canonical import canonical
-from hwflow.export.freeze import freeze, score_bits
-from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import (
-    act_scales,
-    compare,
-    score_network,
-    trace_network,
-    trace_qonnx,
-)
+from hwflow.export.freeze import score_bits
+from hwflow.export.proof import write_proven
+from hwflow.export.verify import score_network
 from hwflow.nets import StageNet
 
 
@@ -52,17 +45,8 @@ def export_stage(
         UnsupportedModelError: naming what exact integers cannot carry.
         VerificationError: naming the first test frame on which the file differs.
     """
-    network = canonical(network)
-    units = freeze(network)
-    write_qonnx(network, splits.frame_shape, path)
-    trained, ties = trace_network(network, units, splits.test.frames)
-    executed = trace_qonnx(
-        path,
-        splits.test.frames,
-        act_scales=act_scales(network),
-        score_scale=network.score_scale,
-    )
-    links = compare(f"{stage.name} brevitas-qonnx", trained, executed, ties=ties)
+    proven = write_proven(network, path, splits.test.frames, name=stage.name)
+    network, trained = proven.network, proven.trace
     layers = network.costs()
     cost = total(layers)
     label, _ = top2(trained.scores)
@@ -82,4 +66,6 @@ def export_stage(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
-    return ExportedStage(model, links, score_network(network, calibration.frames), trained.scores)
+    return ExportedStage(
+        model, proven.links, score_network(network, calibration.frames), trained.scores
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import pickle
 from pathlib import Path
@@ -10,16 +9,19 @@ from typing import Any
 
 import torch
 
-from hwflow.train.files import write_atomic
-
 log = logging.getLogger(__name__)
 
 
 def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Write tensors and plain values; ``path`` holds the old ones until the new are on the disk."""
-    buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
-    write_atomic(path, buffer.getvalue())
+    """Write tensors and plain values; whoever reads ``path`` finds the old ones or the new.
+
+    It is not forced to the disk, which would hold up training for seconds where the disk is busy: a
+    killed process loses nothing by that. A machine that loses power may lose the stage's training;
+    a damaged file is noticed.
+    """
+    part = path.with_name(path.name + ".part")
+    torch.save(checkpoint, part)
+    part.replace(path)
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any] | None:

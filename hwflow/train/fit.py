@@ -22,6 +22,8 @@ from hwflow.train.state import SCALES, FitState, Settings
 
 # Convolutions are up to a fifth faster with channels last in memory.
 _LAYOUT = torch.channels_last
+# Enough for the mean and variance of a channel, and a fraction of an epoch of any large set.
+_SETTLING_FRAMES = 16_384
 
 
 class Watcher(Protocol):
@@ -121,9 +123,13 @@ class Steps:
             watcher.after_step(state)
 
     def settle(self) -> None:
-        """Give the batch-norms the statistics of the training frames under the present weights."""
-        starts = range(0, len(self._data), EVAL_BATCH)
-        batches = (self._data.codes(begin, begin + EVAL_BATCH) for begin in starts)
+        """Give the batch-norms the statistics of training frames under the present weights.
+
+        Of many frames every n-th is taken, as folders of pictures are in order of class.
+        """
+        every = -(-len(self._data) // _SETTLING_FRAMES)
+        chosen = torch.arange(0, len(self._data), every, device=self._fabric.device)
+        batches = (self._data.take(part).float() for part in torch.split(chosen, EVAL_BATCH))
         settle_norms(self._state.network, batches)
 
     def _step(self, chosen: Tensor) -> Tensor:

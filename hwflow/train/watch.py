@@ -48,9 +48,12 @@ class StageWatcher:
         self._history.close()
 
     def begin_phase(self, phase: int, state: FitState, *, seconds: float = 0.0) -> None:
-        """Attend to ``phase`` from now on, whose epoch has taken ``seconds`` already."""
+        """Attend to ``phase`` from now on; before, its epoch has taken ``seconds``.
+
+        What is done between two phases counts to the first epoch of the second.
+        """
         self._phase = phase
-        self._epoch_began = time.monotonic() - seconds
+        self._epoch_began -= seconds
         self._tell(state)
 
     def after_step(self, state: FitState) -> None:

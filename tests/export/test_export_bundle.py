@@ -18,7 +18,7 @@ from hwflow.data import load
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.export import bundle as bundle_module
 from hwflow.export import export
-from hwflow.export import stage as stage_module
+from hwflow.export import proof as proof_module
 from hwflow.train import train
 
 pytestmark = pytest.mark.train
@@ -182,14 +182,14 @@ def test_replaces_a_bundle_and_leaves_other_files(trained, exported, tmp_path):
 def test_failed_check_leaves_the_old_bundle(trained, exported, tmp_path, monkeypatch):
     folder = tmp_path / "bundle"
     shutil.copytree(exported[0], folder)
-    genuine = stage_module.trace_qonnx
+    genuine = proof_module.trace_qonnx
 
     def wrong(path, frames, **scales):
         trace = genuine(path, frames, **scales)
         trace.scores[17, 3] += 2
         return trace
 
-    monkeypatch.setattr(stage_module, "trace_qonnx", wrong)
+    monkeypatch.setattr(proof_module, "trace_qonnx", wrong)
     with pytest.raises(VerificationError, match=r"qonnx scores.*frame 17") as caught:
         export(RECIPE, trained, folder)
     assert caught.value.sample == 17

@@ -16,8 +16,7 @@ from tiny import stage
 from hwflow.errors import UnsupportedModelError
 from hwflow.export.canonical import canonical, integer_weights
 from hwflow.export.freeze import freeze, score_bits
-from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import act_scales, compare, trace_network, trace_qonnx
+from hwflow.export.proof import write_proven
 from hwflow.lower.evaluate import evaluate
 from hwflow.lower.lowering.lower import AUTO, lower
 from hwflow.lower.read import read
@@ -32,16 +31,12 @@ BITS = (1, 4, 8)
 def proved(family, folder, **changes):
     """Train, export, and compare Brevitas, QONNX and the integer network on every integer."""
     recipe, shape = family_stage(family, **changes)
-    network = canonical(trained(recipe, shape))
-    units = freeze(network)
     path = Path(folder) / "net.onnx"
-    write_qonnx(network, shape, path)
     frames = random_frames(shape, COUNT)
-    expected, ties = trace_network(network, units, frames)
-    scales = act_scales(network)
-    got = trace_qonnx(path, frames, act_scales=scales, score_scale=network.score_scale)
-    activations, _ = compare("brevitas-qonnx", expected, got, ties=ties)
-    assert ties == 0
+    proven = write_proven(trained(recipe, shape), path, frames, name="test")
+    network, expected = proven.network, proven.trace
+    activations, scores = proven.links
+    assert activations.ties == activations.mismatches == scores.mismatches == 0
     assert activations.compared == sum(codes.size for codes in expected.activations) > 0
     integers = lower(read(path), AUTO)
     np.testing.assert_array_equal(evaluate(integers, frames), expected.scores)
@@ -49,8 +44,16 @@ def proved(family, folder, **changes):
     return network, expected
 
 
-@pytest.mark.parametrize("bits", BITS)
-@pytest.mark.parametrize("family", FAMILIES)
+def cases():
+    """Every family at every width; of the deepest ones all but one width are slow."""
+    quick = {"resnet20": 8, "resnet18": 1, "resnet18_small": 4, "mobilenet_v1": 4}
+    for family in FAMILIES:
+        for bits in BITS:
+            slow = quick.get(family, bits) != bits
+            yield pytest.param(family, bits, marks=pytest.mark.slow if slow else ())
+
+
+@pytest.mark.parametrize(("family", "bits"), cases())
 def test_every_integer_of_every_family(family, bits, tmp_path):
     network, trace = proved(family, tmp_path, weight_bit_width=bits, act_bit_width=bits)
     assert len(np.unique(trace.scores, axis=0)) > 1  # not equal because all is constant

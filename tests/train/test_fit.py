@@ -178,6 +178,22 @@ def test_frozen_epochs_keep_statistics():
     assert torch.equal(norm.running_mean, frozen[0])
 
 
+def test_many_frames_are_settled_by_an_even_choice(monkeypatch):
+    """Every second of 96; the same as settling on these alone."""
+    monkeypatch.setattr("hwflow.train.fit._SETTLING_FRAMES", 60)
+    told = settings(epochs=1)
+    state = run(told)
+    (norm,) = norms_of(state.network)
+    frames = data().train.take(torch.arange(0, FRAMES, 2)).float()
+    with torch.no_grad():
+        values = state.network[0](frames).double()
+    wanted = values.mean(dim=(0, 2, 3))
+    assert torch.allclose(norm.running_mean.double(), wanted, rtol=1e-4, atol=1e-3)
+    monkeypatch.undo()
+    (other,) = norms_of(run(told).network)
+    assert not torch.allclose(norm.running_mean, other.running_mean, rtol=1e-4, atol=1e-3)
+
+
 def test_bf16_trains_other_weights_than_float32_but_keeps_them_in_float32():
     plain, half = run(settings()), run(settings(precision="bf16"))
     assert not equal(plain.network, half.network)
