@@ -19,11 +19,12 @@ class Batches:
     """Frames and labels of ``subset``, by index.
 
     Frames in memory are kept as one tensor on ``device``; those mapped from a file are read batch
-    by batch.
+    by batch. ``side``: the shorter one of a frame, in pixels.
     """
 
     def __init__(self, subset: Subset, device: torch.device) -> None:
         self._device = device
+        self.side = min(subset.frames.shape[1:3])
         self._mapped = subset.frames if isinstance(subset.frames, np.memmap) else None
         planes = _planes(subset.frames[:0] if self._mapped is not None else subset.frames)
         self._planes = planes.to(device)
