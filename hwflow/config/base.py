@@ -70,6 +70,9 @@ def describe(
             text = _unknown(place, model)
         else:
             text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] in _TAG_ERRORS:  # pydantic names the place of the variants alone
+            place = (*place, problem["ctx"]["discriminator"].strip("'"))
+            text = "Field required" if problem["type"] == "union_tag_not_found" else text
         texts = told.setdefault(place, [])
         if text not in texts:
             texts.append(text)
@@ -88,16 +91,19 @@ def describe(
 
 
 _SHOULD = "Input should be "
+_TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 
 def _place(loc: Place, data: Any) -> Place:
     """Return where in ``data`` the error at ``loc`` is, without the names of alternatives."""
     place: Place = ()
-    for part in loc:
+    for number, part in enumerate(loc):
         found = (isinstance(data, dict) and part in data) or (
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         )
-        if found:
+        # A variant may be called like a field beside the one that is meant.
+        variant = isinstance(data, dict) and any(after in data for after in loc[number + 1 :][:1])
+        if found and not (variant and not isinstance(data[part], dict | list)):
             data = data[part]
             place = (*place, part)
     return place

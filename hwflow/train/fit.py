@@ -20,9 +20,9 @@ from hwflow.train.norms import norms_of, settle_norms, synchronise
 from hwflow.train.rates import rate
 from hwflow.train.state import SCALES, FitState, Settings
 
-# From this side on, convolutions lie with channels last in memory: they are up to a fifth faster so,
-# at 32×32. The sums of a step are added up in another order then: smaller frames, the demo's, keep
-# the order, and so the weights, that they always had.
+# From this side on, convolutions lie with channels last in memory: they are up to a fifth faster
+# so, at 32×32. The sums of a step are added up in another order then: smaller frames, the demo's,
+# keep the order, and so the weights, that they always had.
 _CHANNELS_LAST_FROM = 24
 # Enough for the mean and variance of a channel, and a fraction of an epoch of any large set.
 _SETTLING_FRAMES = 16_384

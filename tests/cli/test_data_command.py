@@ -62,7 +62,7 @@ def test_a_folder_of_pictures(hwflow, tmp_path, cache):  # noqa: F811
         (("data", "svhn", "--json"), "SVHN: not found"),
         (("data", "imagenette"), "neither a recipe nor a data set"),
         (("data", "mnist", "--data", "/no/such/folder"), "/no/such/folder: no such folder"),
-        (("data", "mnist", "--set", "dataset.pad=99"), "dataset.mnist.pad"),
+        (("data", "mnist", "--set", "dataset.pad=99"), "dataset.pad"),
         (("train", RECIPE, "--set", "dataset={name: cifar10}"), "CIFAR-10: not found"),
     ],
 )

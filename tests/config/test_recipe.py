@@ -79,7 +79,7 @@ def test_start_is_a_tagged_union():
         ("stages", [], "stages"),
         ("stages.0.training.lr", 0, r"stages\.0\.training\.lr"),
         ("stages.0.training.epochs", 2.5, r"stages\.0\.training\.epochs"),
-        ("stages.0.net.features", [8, "pol"], r"stages\.0\.net\.vgg_tiny\.features\.1"),
+        ("stages.0.net.features", [8, "pol"], r"stages\.0\.net\.features\.1"),
         ("stages.0.weight_bit_width", 9, r"stages\.0\.weight_bit_width"),
         ("stages.0.weight_bit_width", [1, 1], "weight_bit_width has 2 entries.*or 4 entries"),
         ("stages.0.act_bit_width", [1, 1], "act_bit_width has 2 entries.*or 3 entries"),
