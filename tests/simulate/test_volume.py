@@ -201,7 +201,7 @@ def test_ctrl_c_ends_every_process_and_keeps_finished_segments(folder, tmp_path)
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + 60
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
