@@ -192,6 +192,8 @@ def test_ctrl_c_ends_every_process_and_keeps_finished_segments(folder, tmp_path)
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test run in the background of a shell may have been told to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     parts = tmp_path / ".volume.partial" / SEGMENTS
     deadline = time.monotonic() + 120
@@ -200,8 +202,8 @@ def test_ctrl_c_ends_every_process_and_keeps_finished_segments(folder, tmp_path)
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    deadline = time.monotonic() + 60
     _, err = process.communicate(timeout=180)
+    deadline = time.monotonic() + 60
     assert process.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
