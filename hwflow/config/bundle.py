@@ -147,7 +147,9 @@ class Bundle(StrictModel):
     truth, absent where none is known), ``scores_<k>`` (N, classes) int32 of each stage k, and the
     expected results of the cascade at ``policy``: ``prediction`` (N,) int32, ``exit_stage`` (N,)
     int32, ``margin`` (N,) int64. ``validation_label`` (V,) and ``validation_scores_<k>`` (V,
-    classes), where there are any, are what the thresholds were chosen on.
+    classes), where there are any, are what the thresholds were chosen on. Where the N frames are
+    only some of a test split of T, ``test_label`` (T,) and ``test_scores_<k>`` (T, classes) are of
+    all, and ``test_digest`` (T,) uint64 tells which frames those are.
     """
 
     schema_version: Literal[1]

@@ -1,7 +1,8 @@
-"""Reads the scores in a bundle's ``golden.npz``, by split."""
+"""The arrays of a bundle's ``golden.npz``, by split."""
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,7 @@ from hwflow.errors import ConfigError
 
 Arrays = dict[str, NDArray[Any]]
 
-# What stands before the names of a split's arrays.
-PREFIX = {"test": "", "validation": "validation_"}
+DIGEST = "test_digest"
 
 
 def read_golden(folder: Path) -> Arrays:
@@ -39,6 +39,26 @@ def label_dtype(classes: int) -> type[np.uint8] | type[np.uint16]:
     return np.uint8 if classes <= 256 else np.uint16
 
 
+def digests(frames: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return (N,): the first eight bytes of each frame's SHA-256."""
+    first = b"".join(hashlib.sha256(frame.tobytes()).digest()[:8] for frame in frames)
+    return np.frombuffer(first, dtype="<u8")
+
+
+def known_digests(golden: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
+    """Return the digests of every test frame behind the bundle, carried or not."""
+    return golden[DIGEST] if DIGEST in golden else digests(golden["frames"])
+
+
+def _prefix(golden: Mapping[str, NDArray[Any]], split: str) -> str:
+    """Return what stands before the names of the split's arrays.
+
+    The frames carried are the test split, unless there are arrays of a whole one.
+    """
+    whole = f"{split}_"
+    return "" if split == "test" and f"{whole}label" not in golden else whole
+
+
 def scored(bundle: Bundle, golden: Mapping[str, NDArray[Any]], split: str) -> ScoredSplit | None:
     """Return the scores of ``split``, or None where the bundle has none, or no labels for them.
 
@@ -46,7 +66,7 @@ def scored(bundle: Bundle, golden: Mapping[str, NDArray[Any]], split: str) -> Sc
         ConfigError: the validation frames are not the calibration's number, nor translations of
             so many.
     """
-    prefix = PREFIX[split]
+    prefix = _prefix(golden, split)
     names = [f"{prefix}scores_{stage}" for stage in range(len(bundle.stages))]
     if f"{prefix}label" not in golden or any(name not in golden for name in names):
         return None

@@ -7,11 +7,11 @@ something. Data sets, networks, training and calibration have files of their own
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hwflow.config.base import StrictModel
+from hwflow.config.base import GrownModel
 from hwflow.config.calibration import CalibrationRecipe, EpsCalibration
 from hwflow.config.dataset import Dataset, Seed
 from hwflow.config.network import NetworkRecipe, per_layer
@@ -46,8 +46,14 @@ class StageRecipe(NetworkRecipe):
         return self
 
 
-class Recipe(StrictModel):
-    """``recipe.yaml``. ``seed`` decides initial weights, batch order and augmentation."""
+class Recipe(GrownModel):
+    """``recipe.yaml``. ``seed`` decides initial weights, batch order and augmentation.
+
+    ``golden_frames``: test frames that the bundle carries for the hardware to be compared on, at
+    even distances in the split; without it all of them. Every test frame is scored either way.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset({"golden_frames"})
 
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -55,6 +61,7 @@ class Recipe(StrictModel):
     dataset: Dataset
     stages: Annotated[tuple[StageRecipe, ...], Field(min_length=1)]
     calibration: CalibrationRecipe = EpsCalibration()
+    golden_frames: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from hwflow.config.bundle import (
     sha256,
 )
 from hwflow.config.data_root import USUAL, DataRoot
-from hwflow.config.golden import label_dtype
+from hwflow.config.golden import DIGEST, Arrays, digests, label_dtype
 from hwflow.config.npz import write_npz
 from hwflow.config.recipe import Recipe
 from hwflow.data import Splits, Subset, load, translated
@@ -124,21 +125,7 @@ def _assemble(
     thresholds = thresholds_for(chooser, recipe.calibration.goal(bops))
     test = ScoredSplit("test", splits.test.labels, tuple(s.test_scores for s in stages))
     stats = measure(test, thresholds)
-    result = run_cascade(test.scores, thresholds)
-    label_type = label_dtype(len(splits.classes))
-    write_npz(
-        golden,
-        {
-            "frames": splits.test.frames,
-            "label": splits.test.labels.astype(label_type),
-            **{f"scores_{k}": stage.test_scores for k, stage in enumerate(stages)},
-            "prediction": result.prediction.astype(np.int32),
-            "exit_stage": result.exit_stage.astype(np.int32),
-            "margin": result.margin.astype(np.int64),
-            "validation_label": calibration.labels.astype(label_type),
-            **{f"validation_scores_{k}": s.calibration_scores for k, s in enumerate(stages)},
-        },
-    )
+    write_npz(golden, _golden(recipe, splits, chooser, test, thresholds))
     return Bundle(
         schema_version=1,
         name=recipe.name,
@@ -160,6 +147,40 @@ def _assemble(
         golden_sha256=sha256(golden),
         provenance=_provenance(recipe),
     )
+
+
+def _golden(
+    recipe: Recipe,
+    splits: Splits,
+    chooser: ScoredSplit,
+    test: ScoredSplit,
+    thresholds: Sequence[int],
+) -> Arrays:
+    """Return the arrays of the golden file."""
+    label_type = label_dtype(len(splits.classes))
+    count = len(splits.test)
+    carried = np.arange(count)
+    if recipe.golden_frames is not None and recipe.golden_frames < count:
+        carried = carried[: recipe.golden_frames] * count // recipe.golden_frames
+    scores = [each[carried] for each in test.scores]
+    result = run_cascade(scores, thresholds)
+    arrays: Arrays = {
+        "frames": splits.test.frames[carried],
+        "label": splits.test.labels[carried].astype(label_type),
+        **{f"scores_{k}": each for k, each in enumerate(scores)},
+        "prediction": result.prediction.astype(np.int32),
+        "exit_stage": result.exit_stage.astype(np.int32),
+        "margin": result.margin.astype(np.int64),
+        "validation_label": chooser.labels.astype(label_type),
+        **{f"validation_scores_{k}": each for k, each in enumerate(chooser.scores)},
+    }
+    if len(carried) < count:
+        arrays |= {
+            "test_label": test.labels.astype(label_type),
+            **{f"test_scores_{k}": each for k, each in enumerate(test.scores)},
+            DIGEST: digests(splits.test.frames),
+        }
+    return arrays
 
 
 def _provenance(recipe: Recipe) -> dict[str, str]:

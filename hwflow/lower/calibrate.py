@@ -23,7 +23,14 @@ from hwflow.config.bundle import (
     sha256,
 )
 from hwflow.config.calibration import CalibrationRecipe, EpsBoundCalibration, Translated
-from hwflow.config.golden import Arrays, label_dtype, read_golden, scored
+from hwflow.config.golden import (
+    Arrays,
+    digests,
+    known_digests,
+    label_dtype,
+    read_golden,
+    scored,
+)
 from hwflow.config.npz import write_npz
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
@@ -145,12 +152,11 @@ def _score_file(
             f"{path}: expected labels of 0 … {len(bundle.classes) - 1}, got "
             f"{label.min()} … {label.max()}"
         )
-    tested = {frame.tobytes() for frame in golden["frames"]}
-    shared = [index for index, frame in enumerate(frames) if frame.tobytes() in tested]
-    if shared:
+    shared = np.flatnonzero(np.isin(digests(frames), known_digests(golden)))
+    if len(shared):
         raise ConfigError(
             f"{path}: {len(shared)} of its {len(frames)} frames, the first at {shared[0]}, are "
-            "golden frames of the bundle, which test the thresholds and so may not choose them; "
+            "test frames of the bundle, which test the thresholds and so may not choose them; "
             "leave them out"
         )
     scores = []

@@ -14,11 +14,14 @@ from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, threshold
 from hwflow.cascade.decision import run_cascade, top2
 from hwflow.cascade.goals import LossGoal
 from hwflow.config.bundle import load_bundle
+from hwflow.config.calibration import EpsCalibration
+from hwflow.config.golden import digests, known_digests, scored
 from hwflow.data import load
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.export import bundle as bundle_module
 from hwflow.export import export
 from hwflow.export import proof as proof_module
+from hwflow.lower.calibrate import calibrate
 from hwflow.train import train
 
 pytestmark = pytest.mark.train
@@ -101,9 +104,39 @@ def test_golden_results_follow_from_scores_and_policy(exported, golden):
     costs = [stage.bops for stage in bundle.stages]
     expected = costs[0] + np.mean(golden["exit_stage"] == 1) * costs[1]
     assert bundle.cascade.avg_bops == pytest.approx(expected)
-    for stage, scored in zip(bundle.stages, scores, strict=True):
-        assert stage.accuracy.value == np.mean(top2(scored)[0] == golden["label"])
-        assert np.abs(scored).max() < 2 ** (stage.score_bits - 1)
+    for stage, each in zip(bundle.stages, scores, strict=True):
+        assert stage.accuracy.value == np.mean(top2(each)[0] == golden["label"])
+        assert np.abs(each).max() < 2 ** (stage.score_bits - 1)
+
+
+@pytest.mark.parametrize("count", [50, 360, 1000])
+def test_golden_holds_as_many_frames_as_asked_for(trained, exported, golden, tmp_path, count):
+    """The rest is scored too: what the bundle says of the cascade is of the whole split."""
+    _, bundle, _ = exported
+    asked = export(RECIPE.model_copy(update={"golden_frames": count}), trained, tmp_path / "some")
+    for part in ("stages", "policy", "cascade", "exactness"):
+        assert getattr(asked, part) == getattr(bundle, part)
+    with np.load(tmp_path / "some" / "golden.npz") as stored:
+        some = dict(stored)
+    carried = np.arange(360) if count >= 360 else np.arange(count) * 360 // count
+    for name in ("frames", "label", "scores_0", "scores_1", "prediction", "exit_stage", "margin"):
+        assert np.array_equal(some[name], golden[name][carried])
+    for split, wanted in (("test", ""), ("validation", "validation_")):
+        data = scored(asked, some, split)
+        assert np.array_equal(data.labels, golden[f"{wanted}label"])
+        for stage in range(2):
+            assert np.array_equal(data.scores[stage], golden[f"{wanted}scores_{stage}"])
+    assert np.array_equal(known_digests(some), digests(golden["frames"]))
+    assert len(set(known_digests(some))) == 360
+    assert ("test_label" in some) == (count < 360)
+
+
+def test_a_test_frame_that_is_not_carried_chooses_no_threshold(trained, golden, tmp_path):
+    export(RECIPE.model_copy(update={"golden_frames": 5}), trained, tmp_path / "few")
+    path = tmp_path / "frames.npz"
+    np.savez(path, frames=golden["frames"][100:102], label=golden["label"][100:102])
+    with pytest.raises(ConfigError, match=r"2 of its 2 frames, the first at 0, are test frames"):
+        calibrate(tmp_path / "few", tmp_path / "no", EpsCalibration(eps=0.1), frames_file=path)
 
 
 def test_threshold_follows_from_the_golden_validation_scores(exported, golden):

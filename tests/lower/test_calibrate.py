@@ -151,7 +151,7 @@ def test_golden_frames_may_not_choose(tmp_path, splits):
     labels = np.concatenate([splits.validation.labels[:20], splits.test.labels[7:9]])
     path = tmp_path / "mixed.npz"
     np.savez(path, frames=frames, label=labels)
-    with pytest.raises(ConfigError, match="2 of its 22 frames, the first at 20, are golden frames"):
+    with pytest.raises(ConfigError, match="2 of its 22 frames, the first at 20, are test frames"):
         calibrate(BUNDLE, tmp_path / "bundle", EPS, frames_file=path)
     assert not (tmp_path / "bundle").exists()
 
