@@ -10,11 +10,15 @@ import time
 
 import pytest
 import yaml
-from conftest import RECIPE
+from conftest import RECIPE, ROOT
 
 from hwflow.cli import app, commands
 from hwflow.cli.doctor import examine
+from hwflow.cli.model_options import ModelOptions, read_source
 from hwflow.config import manifest
+from hwflow.config.design import TargetCycles
+
+BUNDLE = ROOT / "models" / "digits_cascade" / "bundle"
 
 HEAVY = ("torch", "brevitas", "qonnx", "finn", "onnx", "onnxruntime", "cocotb", "plotly")
 
@@ -100,6 +104,12 @@ def test_a_mistake_in_a_recipe_names_file_and_field(hwflow, tmp_path, edit, told
         (["train", RECIPE, "--set", "seed=[1"], "--set seed=[1"),
         (["export", "."], "expected a folder written by `hwflow train`"),
         (["build", RECIPE, "--bundle", "."], "recipe.yaml"),
+        (["build", BUNDLE.parent], "a folder, but no bundle: no bundle.json in it"),
+        (["build", BUNDLE], "a bundle needs a board to build for: add --board pynq-z2"),
+        (["build", BUNDLE, "--board", "pynq-z2", "--bundle", BUNDLE], "which is a bundle itself"),
+        (["build", BUNDLE, "--board", "pynq-z2", "--frames", "f.npy"], "does not go with a bundle"),
+        (["build", BUNDLE, "--board", "pynq-z2", "--input-scale", "1"], "--input-scale describes"),
+        (["build", BUNDLE, "--board", "virtex"], "board: Input should be 'pynq-z1' or 'pynq-z2'"),
         (["simulate", "."], "no design.json in it"),
         (["synth", "."], "no design.json in it"),
         (["report", "."], "no design.json in it"),
@@ -110,6 +120,12 @@ def test_a_wrong_argument_is_told_without_a_traceback(hwflow, arguments, told):
     assert done.code == 2
     assert told in done.data["error"]["message"]
     assert "Traceback" not in done.err
+
+
+def test_a_bundle_is_built_without_a_design(tmp_path):
+    told = read_source(BUNDLE, ModelOptions(board="pynq-z1"), overrides=("target_ii=5000",))
+    assert (told.name, told.board, told.target_ii) == ("digits_cascade", "pynq-z1", 5000)
+    assert told.stages == (TargetCycles(), TargetCycles())
 
 
 def test_verbose_shows_the_traceback(hwflow):

@@ -16,7 +16,7 @@ from hwflow.cli.doctor import examine
 from hwflow.cli.files import demo_file, finished, read_design, read_recipe, trained_recipe
 from hwflow.cli.folding_options import FoldingOptions, with_fifos
 from hwflow.cli.jobs import Job
-from hwflow.cli.model_options import ModelOptions, read_source
+from hwflow.cli.model_options import ModelOptions, is_bundle, read_source
 from hwflow.cli.output import Output, Stopwatch, shown
 from hwflow.config.accelerator import DESIGN_FILE
 from hwflow.config.bundle import Link, load_bundle
@@ -121,7 +121,7 @@ def build(
     overrides: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Build an accelerator from a bundle, from the design's own model, or from an ONNX file."""
+    """Build an accelerator from a bundle, a design's own model, or an ONNX file."""
     told = folding.applied(read_source(source, options, overrides=overrides))
     told = with_fifos(told, fifos)
     if told.folding is not None:
@@ -129,8 +129,12 @@ def build(
     if told.fifos_file is not None:
         load_fifos(Path(told.fifos_file))  # likewise
     chain = []
+    if is_bundle(source):
+        if bundle is not None:
+            raise ConfigError(f"--bundle does not go with {source}, which is a bundle itself")
+        bundle, options = source, ModelOptions()  # the board is in the design now
     if bundle is not None:
-        options.refuse_with("--bundle", frames=frames)
+        options.refuse_with("a bundle", frames=frames)
         load_bundle(bundle)  # a damaged bundle is named before anything starts
         folder = out or bundle.parent / jobs.ACCELERATOR
     elif told.model is not None:

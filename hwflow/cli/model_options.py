@@ -1,4 +1,4 @@
-"""Options of `hwflow build` that describe an ONNX file, and the design that they amount to."""
+"""What `hwflow build` is given: a design, or an ONNX file or bundle and options in its place."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from hwflow.cli.files import read_design
 from hwflow.config.base import parse, set_value
+from hwflow.config.bundle import BUNDLE_FILE, load_bundle
 from hwflow.config.design import Design, OnnxModel
 from hwflow.errors import ConfigError
 
@@ -46,21 +47,24 @@ class ModelOptions:
 
 
 def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ...]) -> Design:
-    """Return the design in the file ``source``, or that of the ONNX file ``source``.
+    """Return the design in the file ``source``, or that of the ONNX file or bundle ``source``.
 
     Paths of a model, of a folding file and of a file of FIFO depths come back absolute.
 
     Raises:
         ConfigError: naming file, field or option.
     """
+    if is_bundle(source):
+        return _of_bundle(source, options, overrides)
+    if source.is_dir():
+        raise ConfigError(f"{source}: a folder, but no bundle: no {BUNDLE_FILE} in it")
     if source.suffix.lower() != ONNX_SUFFIX:
         options.refuse_with(
             f"{source}: a design says it itself, and an ONNX file's name ends in {ONNX_SUFFIX}"
         )
         return absolute(read_design(source, overrides=overrides), source.parent)
     if not source.is_file():
-        what = "a folder" if source.is_dir() else "no such file"
-        raise ConfigError(f"{source}: {what}; expected a quantised ONNX file")
+        raise ConfigError(f"{source}: no such file; expected a quantised ONNX file")
     if options.board is None:
         raise ConfigError("an ONNX file needs a board to build for: add --board pynq-z2")
     told: dict[str, Any] = {
@@ -69,6 +73,29 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         "board": options.board,
         "model": {"kind": "onnx", "path": str(source.absolute()), "input": _input(options)},
     }
+    return _parse(told, source, overrides)
+
+
+def is_bundle(source: Path) -> bool:
+    """Return whether ``source`` is a folder that `hwflow export` has written."""
+    return (source / BUNDLE_FILE).is_file()
+
+
+def _of_bundle(folder: Path, options: ModelOptions, overrides: tuple[str, ...]) -> Design:
+    dataclasses.replace(options, board=None).refuse_with(f"{folder}, a bundle")
+    if options.board is None:
+        raise ConfigError("a bundle needs a board to build for: add --board pynq-z2")
+    bundle = load_bundle(folder)
+    told = {
+        "schema_version": 1,
+        "name": bundle.name,
+        "board": options.board,
+        "stages": [{} for _ in bundle.stages],
+    }
+    return _parse(told, folder, overrides)
+
+
+def _parse(told: dict[str, Any], source: Path, overrides: tuple[str, ...]) -> Design:
     for assignment in overrides:
         set_value(told, assignment)
     return parse(Design, told, source=f"options for {source.name}")

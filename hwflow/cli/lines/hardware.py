@@ -24,14 +24,18 @@ from hwflow.errors import ConfigError
 
 
 def build(
-    source: Annotated[Path, typer.Argument(help="design.yaml, or a quantised model.onnx")],
+    source: Annotated[
+        Path, typer.Argument(help="design.yaml, a bundle's folder, or a quantised model.onnx")
+    ],
     bundle: Annotated[
         Path | None,
         typer.Option("--bundle", help="Folder written by `hwflow export`.", show_default=False),
     ] = None,
     board: Annotated[
         str | None,
-        typer.Option("--board", help="For model.onnx: pynq-z1, pynq-z2.", show_default=False),
+        typer.Option(
+            "--board", help="For a bundle or model.onnx: pynq-z1, pynq-z2.", show_default=False
+        ),
     ] = None,
     target_ii: Annotated[
         int | None,
