@@ -94,17 +94,17 @@ def _write(
     splits = load(recipe.dataset, data, progress=progress)
     calibration = translated(splits.validation, recipe.calibration.shift)
     exported = []
-    steps = len(recipe.stages) + 1
     for index, stage in enumerate(recipe.stages):
-        progress(f"export {stage.name}", index, steps)
         network = build(stage, splits.frame_shape, len(splits.classes))
         network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
         path = folder / f"stage{index}.onnx"
-        exported.append(export_stage(stage, network, splits, path, calibration=calibration))
-    progress("calibrate", steps - 1, steps)
+        exported.append(
+            export_stage(stage, network, splits, path, calibration=calibration, progress=progress)
+        )
+    progress("calibrate", 0, 1)
     bundle = _assemble(recipe, splits, calibration, exported, folder / GOLDEN_FILE)
     (folder / BUNDLE_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    progress("calibrate", steps, steps)
+    progress("calibrate", 1, 1)
 
 
 def _assemble(

@@ -16,6 +16,7 @@ from hwflow.data import Splits, Subset
 from hwflow.export.freeze import score_bits
 from hwflow.export.proof import write_proven
 from hwflow.export.verify import score_network
+from hwflow.log import Progress, silent
 from hwflow.nets import StageNet
 
 
@@ -36,6 +37,7 @@ def export_stage(
     path: Path,
     *,
     calibration: Subset,
+    progress: Progress = silent,
 ) -> ExportedStage:
     """Write ``network``, made canonical and frozen, to ``path``; prove it equal on all test frames.
 
@@ -45,11 +47,11 @@ def export_stage(
         UnsupportedModelError: naming what exact integers cannot carry.
         VerificationError: naming the first test frame on which the file differs.
     """
-    proven = write_proven(network, path, splits.test.frames, name=stage.name)
-    network, trained = proven.network, proven.trace
+    proven = write_proven(network, path, splits.test.frames, name=stage.name, progress=progress)
+    network = proven.network
     layers = network.costs()
     cost = total(layers)
-    label, _ = top2(trained.scores)
+    label, _ = top2(proven.scores)
     model = StageModel(
         name=stage.name,
         qonnx=path.name,
@@ -67,5 +69,5 @@ def export_stage(
         ),
     )
     return ExportedStage(
-        model, proven.links, score_network(network, calibration.frames), trained.scores
+        model, proven.links, score_network(network, calibration.frames), proven.scores
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,39 +108,52 @@ def score_network(network: StageNet, frames: NDArray[np.uint8]) -> NDArray[np.in
     return to_integers(real_scores(network, frames), network.score_scale, what="scores")
 
 
-def trace_qonnx(
-    path: Path, frames: NDArray[np.uint8], *, act_scales: Sequence[float], score_scale: float
-) -> Trace:
-    """Return the integers that qonnx computes for the file at ``path`` on ``frames``."""
-    model = ModelWrapper(str(path))
-    count = len(frames)
-    batch = next(size for size in range(min(BATCH, count), 0, -1) if count % size == 0)
-    model = model.transform(ChangeBatchSize(batch)).transform(InferShapes())
-    quantised = [
-        node.output[0]
-        for node in in_order_of_execution(model)
-        if node.op_type in _QUANTISERS and model.get_initializer(node.input[0]) is None
-    ]
-    if len(quantised) != len(act_scales):
-        raise UnsupportedModelError(
-            f"{path}: {len(quantised)} activation quantisers, expected {len(act_scales)}"
+class QonnxFile:
+    """A QONNX file as qonnx executes it, batch by batch."""
+
+    def __init__(self, path: Path, *, act_scales: Sequence[float], score_scale: float) -> None:
+        """Open the file at ``path``, whose quantisers and scores have steps of these values.
+
+        Raises:
+            UnsupportedModelError: it has another number of activation quantisers.
+        """
+        self._model = ModelWrapper(str(path))
+        self._by_size: dict[int, ModelWrapper] = {}
+        quantised = [
+            node.output[0]
+            for node in in_order_of_execution(self._model)
+            if node.op_type in _QUANTISERS and self._model.get_initializer(node.input[0]) is None
+        ]
+        if len(quantised) != len(act_scales):
+            raise UnsupportedModelError(
+                f"{path}: {len(quantised)} activation quantisers, expected {len(act_scales)}"
+            )
+        self._acts = tuple(zip(quantised, act_scales, strict=True))
+        self._score_scale = score_scale
+
+    def trace(self, frames: NDArray[np.uint8]) -> Trace:
+        """Return the integers of ``frames``, (N, H, W, C), executed as one batch."""
+        context = execute_onnx(
+            self._sized(len(frames)),
+            {INPUT: to_codes(frames).numpy()},
+            return_full_exec_context=True,
         )
-    codes = to_codes(frames).numpy()
-    contexts = [
-        execute_onnx(model, {INPUT: codes[first : first + batch]}, return_full_exec_context=True)
-        for first in range(0, count, batch)
-    ]
+        return Trace(
+            tuple(to_integers(context[name], scale, what=name) for name, scale in self._acts),
+            to_integers(context[OUTPUT], self._score_scale, what=OUTPUT),
+        )
 
-    def gather(tensor: str, scale: float) -> NDArray[np.int32]:
-        values = np.concatenate([context[tensor] for context in contexts])
-        return to_integers(values, scale, what=tensor)
+    def _sized(self, batch: int) -> ModelWrapper:
+        if batch not in self._by_size:
+            sized = self._model.transform(ChangeBatchSize(batch))
+            self._by_size[batch] = sized.transform(InferShapes())
+        return self._by_size[batch]
 
-    return Trace(
-        activations=tuple(
-            gather(tensor, scale) for tensor, scale in zip(quantised, act_scales, strict=True)
-        ),
-        scores=gather(OUTPUT, score_scale),
-    )
+
+def batches(frames: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield all of ``frames`` in order, some at a time, each with the number of its first one."""
+    for first in range(0, len(frames), BATCH):
+        yield first, frames[first : first + BATCH]
 
 
 def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
@@ -165,21 +178,25 @@ def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
     return ordered
 
 
-def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link, ...]:
+def compare(
+    link: str, expected: Trace, got: Trace, *, ties: int, first: int = 0
+) -> tuple[Link, Link]:
     """Return the links ``<link> activations`` and ``<link> scores`` after comparing every integer.
+
+    ``first``: number of the first frame, where these are a part of more.
 
     Raises:
         VerificationError: naming the first frame whose scores differ, or else whose activations do.
     """
     scores = Link(
         link=f"{link} scores",
-        compared=_equal(f"{link} scores", [expected.scores], [got.scores]),
+        compared=_equal(f"{link} scores", [expected.scores], [got.scores], first),
         mismatches=0,
         ties=0,
     )
     activations = Link(
         link=f"{link} activations",
-        compared=_equal(f"{link} activations", expected.activations, got.activations),
+        compared=_equal(f"{link} activations", expected.activations, got.activations, first),
         mismatches=0,
         ties=ties,
     )
@@ -187,7 +204,10 @@ def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link,
 
 
 def _equal(
-    link: str, expected: Sequence[NDArray[np.int32]], got: Sequence[NDArray[np.int32]]
+    link: str,
+    expected: Sequence[NDArray[np.int32]],
+    got: Sequence[NDArray[np.int32]],
+    offset: int,
 ) -> int:
     compared = sum(part.size for part in expected)
     differing = [left != right for left, right in zip(expected, got, strict=True)]
@@ -204,9 +224,20 @@ def _equal(
         link,
         compared=compared,
         mismatches=mismatches,
-        sample=frame,
+        sample=offset + frame,
         expected=_excerpt(expected[part][frame], wrong),
         got=_excerpt(got[part][frame], wrong),
+    )
+
+
+def joined(parts: Iterable[Link]) -> Link:
+    """Return one link for the same link over several parts of the frames."""
+    first, *others = parts
+    return first.model_copy(
+        update={
+            name: sum((getattr(each, name) for each in others), getattr(first, name))
+            for name in ("compared", "mismatches", "ties")
+        }
     )
 
 

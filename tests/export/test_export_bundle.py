@@ -20,7 +20,7 @@ from hwflow.data import load
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.export import bundle as bundle_module
 from hwflow.export import export
-from hwflow.export import proof as proof_module
+from hwflow.export.verify import BATCH, QonnxFile
 from hwflow.lower.calibrate import calibrate
 from hwflow.train import train
 
@@ -70,8 +70,16 @@ def test_files(exported):
     }
     assert {path.name for path in folder.parent.iterdir()} == {"bundle"}  # no scratch left
     assert load_bundle(folder) == bundle
-    assert [step[0] for step in steps] == ["export stage0", "export stage1"] + ["calibrate"] * 2
-    assert steps[-1][1:] == (3, 3)
+    assert list(dict.fromkeys(step[0] for step in steps)) == [
+        "export stage0",
+        "export stage1",
+        "calibrate",
+    ]
+    assert [step for step in steps if step[1] == step[2]] == [
+        ("export stage0", 360, 360),
+        ("export stage1", 360, 360),
+        ("calibrate", 1, 1),
+    ]
 
 
 def test_golden_holds_every_test_frame(golden):
@@ -215,17 +223,21 @@ def test_replaces_a_bundle_and_leaves_other_files(trained, exported, tmp_path):
 def test_failed_check_leaves_the_old_bundle(trained, exported, tmp_path, monkeypatch):
     folder = tmp_path / "bundle"
     shutil.copytree(exported[0], folder)
-    genuine = proof_module.trace_qonnx
+    genuine = QonnxFile.trace
+    batches = []
 
-    def wrong(path, frames, **scales):
-        trace = genuine(path, frames, **scales)
-        trace.scores[17, 3] += 2
+    def wrong(self, frames):
+        trace = genuine(self, frames)
+        batches.append(len(frames))
+        if len(batches) == 2:
+            trace.scores[17, 3] += 2
         return trace
 
-    monkeypatch.setattr(proof_module, "trace_qonnx", wrong)
-    with pytest.raises(VerificationError, match=r"qonnx scores.*frame 17") as caught:
+    monkeypatch.setattr(QonnxFile, "trace", wrong)
+    frame = BATCH + 17  # in the second batch
+    with pytest.raises(VerificationError, match=rf"qonnx scores.*frame {frame}") as caught:
         export(RECIPE, trained, folder)
-    assert caught.value.sample == 17
+    assert caught.value.sample == frame
     assert load_bundle(folder) == exported[1]
     assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
 

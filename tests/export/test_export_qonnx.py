@@ -20,7 +20,7 @@ from hwflow.data import load
 from hwflow.errors import UnsupportedModelError, VerificationError
 from hwflow.export.freeze import freeze, reach, score_bits, weight_codes
 from hwflow.export.qonnx_file import write_qonnx
-from hwflow.export.verify import act_scales, compare, to_integers, trace_network, trace_qonnx
+from hwflow.export.verify import QonnxFile, act_scales, compare, to_integers, trace_network
 from hwflow.nets import build
 from hwflow.nets.unit import Codes
 from hwflow.train import to_codes
@@ -49,7 +49,8 @@ def trained(splits, **changes):
 
 def trace_file(path, network, frames):
     scales = act_scales(network)
-    return trace_qonnx(path, frames, act_scales=scales, score_scale=network.score_scale)
+    file = QonnxFile(path, act_scales=scales, score_scale=network.score_scale)
+    return file.trace(frames)
 
 
 WIDTHS = [

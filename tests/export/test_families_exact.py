@@ -17,6 +17,7 @@ from hwflow.errors import UnsupportedModelError
 from hwflow.export.canonical import canonical, integer_weights
 from hwflow.export.freeze import freeze, score_bits
 from hwflow.export.proof import write_proven
+from hwflow.export.verify import trace_network
 from hwflow.lower.evaluate import evaluate
 from hwflow.lower.lowering.lower import AUTO, lower
 from hwflow.lower.read import read
@@ -34,7 +35,9 @@ def proved(family, folder, **changes):
     path = Path(folder) / "net.onnx"
     frames = random_frames(shape, COUNT)
     proven = write_proven(trained(recipe, shape), path, frames, name="test")
-    network, expected = proven.network, proven.trace
+    network = proven.network
+    expected, _ = trace_network(network, freeze(network), frames)
+    np.testing.assert_array_equal(proven.scores, expected.scores)
     activations, scores = proven.links
     assert activations.ties == activations.mismatches == scores.mismatches == 0
     assert activations.compared == sum(codes.size for codes in expected.activations) > 0
