@@ -15,21 +15,21 @@ NETWORKS: dict[str, dict[str, Any]] = {
 """Networks whose training is timed, on frames of 32×32."""
 
 _PLAIN: dict[str, dict[str, Any]] = {
-    "CNV W1A1": {"epochs": 6, "lr": 0.005},
-    "VGG-small W8A8": {"epochs": 6, "lr": 0.003},
+    "CNV W1A1": {"epochs": 4, "lr": 0.005},
+    "VGG-small W8A8": {"epochs": 4, "lr": 0.003},
 }
 # Float epochs are cheap and binary ones then need few; at 8 bits one at a twentieth of the rate is
 # enough.
 _OURS: dict[str, dict[str, Any]] = {
     "CNV W1A1": {
-        "epochs": 3,
+        "epochs": 2,
         "lr": 0.003,
-        "start": {"kind": "float", "epochs": 2, "lr": 0.003},
+        "start": {"kind": "float", "epochs": 1, "lr": 0.003},
     },
     "VGG-small W8A8": {
         "epochs": 1,
         "lr": 0.00015,
-        "start": {"kind": "float", "epochs": 5, "lr": 0.003},
+        "start": {"kind": "float", "epochs": 3, "lr": 0.003},
     },
 }
 
