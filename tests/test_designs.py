@@ -64,3 +64,18 @@ def test_rtl_equals_the_golden_integers(hwflow, tmp_path, name):
 
 def test_the_networks_of_the_field_are_there():
     assert len(DESIGNS) == 16
+
+
+@pytest.mark.slow
+def test_rtl_of_the_fashion_cascade_equals_its_golden_integers(hwflow, tmp_path):
+    bundle = ROOT / "models" / "fashion_cascade" / "bundle"
+    design = ROOT / "builds" / "fashion_cascade" / "design.yaml"
+    out = tmp_path / "accelerator"
+    built = hwflow("build", design, "--bundle", bundle, "--out", out, "--json", timeout=1800)
+    assert built.code == 0, built.err
+    assert built.data["compared"] == 2 * 500 * 10
+    done = hwflow("simulate", out, "--frames", "100", "--json", timeout=1800)
+    assert done.code == 0, done.err
+    assert (done.data["n"], done.data["mismatches"]) == (100, 0)
+    for timing in (*done.data["stages"], done.data["cascade"]):
+        assert timing["ii_cycles"] <= 1.02 * timing["ii_bound_cycles"]

@@ -9,8 +9,12 @@ from conftest import ROOT
 
 from hwflow.config.bundle import load_bundle
 
-MODEL = ROOT / "models" / "digits_cascade"
-DOCUMENTS = [ROOT / "README.md", MODEL / "card.md"]
+MODELS = ROOT / "models"
+DOCUMENTS = [
+    (ROOT / "README.md", "digits_cascade"),
+    (MODELS / "digits_cascade" / "card.md", "digits_cascade"),
+    (MODELS / "fashion_cascade" / "card.md", "fashion_cascade"),
+]
 
 
 def percent(fraction: float) -> str:
@@ -21,10 +25,10 @@ def millions(number: float) -> str:
     return f"{number / 1e6:.2f} M"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_figures_of_the_networks_are_the_committed_bundles(path):
+@pytest.mark.parametrize(("path", "model"), DOCUMENTS, ids=lambda told: str(told)[-25:])
+def test_figures_of_the_networks_are_the_committed_bundles(path, model):
     text = path.read_text(encoding="utf-8")
-    bundle = load_bundle(MODEL / "bundle")
+    bundle = load_bundle(MODELS / model / "bundle")
     for stage in bundle.stages:
         assert f"{percent(stage.accuracy.value)} |" in text
         assert f"| {millions(stage.bops)} |" in text
@@ -62,9 +66,26 @@ def test_links_listed_in_the_readme_are_those_compared(demo_run):
 
 
 def test_no_file_of_the_model_names_a_machine():
-    for path in [*DOCUMENTS, MODEL / "bundle" / "bundle.json"]:
-        assert str(Path.home()) not in path.read_text(encoding="utf-8")
-    json.loads((MODEL / "bundle" / "bundle.json").read_text())
+    for path, model in DOCUMENTS:
+        bundle = MODELS / model / "bundle" / "bundle.json"
+        for each in (path, bundle):
+            assert str(Path.home()) not in each.read_text(encoding="utf-8")
+        json.loads(bundle.read_text())
+
+
+def test_the_card_of_fashion_tells_what_was_compared_and_lost():
+    text = (MODELS / "fashion_cascade" / "card.md").read_text(encoding="utf-8")
+    bundle = load_bundle(MODELS / "fashion_cascade" / "bundle")
+    compared = {
+        kind: sum(link.compared for link in bundle.exactness if link.link.endswith(kind))
+        for kind in ("activations", "scores")
+    }
+    told = f"{compared['activations']:,} activations and {compared['scores']:,} scores"
+    assert told in " ".join(text.split())
+    assert millions(sum(stage.bops for stage in bundle.stages)) in text
+    for stage in bundle.stages:
+        assert f"| {stage.params:,} | {millions(stage.macs)} |" in text
+    assert f"at most {100 * bundle.policy.calibration.eps} %" in " ".join(text.split())
 
 
 def test_tests_named_in_the_operator_table_exist():

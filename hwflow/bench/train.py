@@ -134,9 +134,9 @@ def accuracy(bench: Bench) -> Result:
                 "ratio",
                 provenance="measured",
                 goal=("≤", 0.5),
-                note=f"{wanted:.4f} of 5,000 frames: {in_plain:,.0f} s for {len(plain)} epochs from "
-                f"random weights in Brevitas, float32; {took} by float start and bf16, which reach "
-                f"{best:.4f}; {bench.threads} threads, seed {train_recipes.SEED}",
+                note=f"{wanted:.4f} of 5,000 frames: {in_plain:,.0f} s in {len(plain)} epochs "
+                f"from random weights in Brevitas, float32; {took} by float start and bf16, which "
+                f"reach {best:.4f}; {bench.threads} threads, seed {train_recipes.SEED}",
             )
         )
     return Result(tuple(figures), details)
