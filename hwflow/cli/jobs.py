@@ -75,6 +75,8 @@ SIZING = (
 EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
 # What counts a network's operations; no other cost is part of a bundle.
 _COUNTS = ("cost/__init__.py", "cost/bops.py")
+# What is known of the registers' fields; the RTL itself is an input of the steps that read it.
+_REGISTERS = "rtl/registers.py"
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
@@ -82,8 +84,8 @@ _PACKAGES = {
     "bundle": ("nets", "export", "lower", *_COUNTS, "cascade"),
     "build": ("lower", "dataflow", "rtl", "cascade", "cost", *SIZING),
     "verify": ("lower", "dataflow", "simulate", "cascade"),
-    "simulate": ("simulate", "cascade"),
-    "volume": ("simulate", "cascade", "lower"),
+    "simulate": ("simulate", "cascade", _REGISTERS),
+    "volume": ("simulate", "cascade", _REGISTERS, "lower"),
     "synth": ("synth",),
     "report": ("report", "cascade"),
 }

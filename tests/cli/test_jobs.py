@@ -66,3 +66,12 @@ def test_bundles_depend_on_what_they_import_of_the_costs():
                     start.add("cost/__init__.py")
         assert "cost" not in jobs.CODE[step]
         assert closure(start, "cost") == hashed, step
+
+
+def test_simulations_depend_on_what_they_import_of_the_rtl():
+    files = (PACKAGE / "simulate").rglob("*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    start = set().union(*(imported(tree, "rtl") for tree in trees))
+    assert start == {"rtl/registers.py"}
+    for step in ("simulate", "volume"):
+        assert start <= set(jobs.CODE[step]), step
