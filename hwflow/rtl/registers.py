@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from hwflow.rtl.template import render_template
 
@@ -74,6 +75,11 @@ class Field:
         """Highest bit."""
         return self.low + self.bits - 1
 
+    @property
+    def mask(self) -> int:
+        """Its bits in the word, all 1."""
+        return ((1 << self.bits) - 1) << self.low
+
 
 @dataclass(frozen=True)
 class Register:
@@ -105,6 +111,28 @@ class Register:
     def reset(self) -> int:
         """The word that is read after reset, status inputs being 0."""
         return sum(field.reset << field.low for field in self.fields)
+
+    def field(self, name: str) -> Field:
+        """Return the field of that name; KeyError if there is none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    def word(self, **values: int) -> int:
+        """Return the word in which these fields have these values, and all other bits are 0.
+
+        Raises:
+            KeyError: no such field.
+            ValueError: a value that its field cannot hold.
+        """
+        word = 0
+        for name, value in values.items():
+            field = self.field(name)
+            if not 0 <= value < 1 << field.bits:
+                raise ValueError(f"field {name}: {value} is none of its {field.bits} bits")
+            word |= value << field.low
+        return word
 
     def signal(self, field: Field) -> str:
         """Return the field's signal name in RTL."""
@@ -291,6 +319,23 @@ def registers_json(registers: RegisterMap) -> str:
     return json.dumps({"schema_version": 1, "registers": rows}, indent=2) + "\n"
 
 
+def read_map(text: str) -> RegisterMap:
+    """Return the map that ``registers_json`` wrote as ``text``.
+
+    Raises:
+        ValueError: it is no such map.
+    """
+    try:
+        return RegisterMap(tuple(_read_register(row) for row in json.loads(text)["registers"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _read_register(row: Mapping[str, Any]) -> Register:
+    fields = tuple(Field(**{**told, "kind": Kind(told["kind"])}) for told in row["fields"])
+    return Register(row["name"], row["offset"], row["description"], fields)
+
+
 def c_header(registers: RegisterMap) -> str:
     """Return the map as a C header: offset and reset value; mask and shift of each field.
 
@@ -309,8 +354,7 @@ def c_header(registers: RegisterMap) -> str:
         if not register.live:
             lines.append(f"#define {name}_RESET 0x{register.reset:08x}u")
         for field in _parts(register):
-            mask = ((1 << field.bits) - 1) << field.low
-            lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{mask:08x}u")
+            lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{field.mask:08x}u")
             lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low}u")
     return "\n".join([*lines, "", f"#endif /* {guard} */"]) + "\n"
 
@@ -328,8 +372,7 @@ def python_constants(registers: RegisterMap) -> str:
         if not register.live:
             lines.append(f"{name}_RESET = 0x{register.reset:08X}")
         for field in _parts(register):
-            mask = ((1 << field.bits) - 1) << field.low
-            lines.append(f"{name}_{field.name.upper()}_MASK = 0x{mask:08X}")
+            lines.append(f"{name}_{field.name.upper()}_MASK = 0x{field.mask:08X}")
             lines.append(f"{name}_{field.name.upper()}_SHIFT = {field.low}")
     return "\n".join(lines) + "\n"
 

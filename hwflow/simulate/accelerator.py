@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from hwflow.cascade.result import unpack
 from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
 from hwflow.errors import ConfigError, VerificationError
+from hwflow.rtl.registers import Register, RegisterMap, read_map
 from hwflow.simulate.closing import Closing
 from hwflow.simulate.compile import Ports, Stream, Tap, compile_model
 from hwflow.simulate.library import (
@@ -31,7 +31,6 @@ IntArray = NDArray[np.int64]
 RESULT_BYTES = 8
 ID_MODULUS = 1 << 16
 THRESHOLD_MODULUS = 1 << 32
-ENABLE = 1
 # A call into the compiled design cannot be interrupted; this many frames take a second or so.
 FRAMES_PER_CALL = 16
 
@@ -138,10 +137,12 @@ def check_settings(stages: int, *, thresholds: Sequence[int] | None, force: int 
         raise ConfigError(f"stage: expected 0 to {stages - 1} of {stages}, got {force}")
 
 
-def control_word(*, force: int | None, order: bool, shed: bool) -> int:
-    """Return register ``control`` of an accelerator that takes frames."""
-    exits = 0 if force is None else 1 << 2 | force << 4
-    return ENABLE | exits | order << 8 | shed << 9
+def control_word(
+    control: Register, *, force: int | None = None, order: bool = False, shed: bool = False
+) -> int:
+    """Return what to write to register ``control`` of an accelerator that takes frames."""
+    exits = {} if force is None else {"force_enable": 1, "force_stage": force}
+    return control.word(enable=1, order=order, shed=shed, **exits)
 
 
 class AcceleratorModel(Closing):
@@ -166,11 +167,11 @@ class AcceleratorModel(Closing):
 
     def read(self, register: str) -> int:
         """Return a register by name."""
-        return self.simulation.read(self._registers[register])
+        return self.simulation.read(self._registers[register].offset)
 
     def write(self, register: str, value: int) -> None:
         """Write a register by name."""
-        self.simulation.write(self._registers[register], value)
+        self.simulation.write(self._registers[register].offset, value)
 
     def run(
         self,
@@ -198,7 +199,7 @@ class AcceleratorModel(Closing):
         self._start(
             frames,
             thresholds=thresholds if thresholds is not None else (),
-            control=control_word(force=force, order=order, shed=shed),
+            control=control_word(self._registers["control"], force=force, order=order, shed=shed),
             pauses=pauses,
         )
         patience = patience_cycles(self.design)
@@ -220,7 +221,7 @@ class AcceleratorModel(Closing):
             VerificationError: as ``run``.
         """
         simulation, patience = self.simulation, patience_cycles(self.design)
-        self._start(frames)
+        self._start(frames, control=control_word(self._registers["control"]))
         beats = -(-self.design.frame_bytes // self.design.frame_beat_bytes)
         status = simulation.run(0, inputs=span.start * beats, patience=patience)
         first = simulation.cycle
@@ -243,8 +244,8 @@ class AcceleratorModel(Closing):
         self,
         frames: NDArray[np.uint8],
         *,
+        control: int,
         thresholds: Sequence[int] = (),
-        control: int = ENABLE,
         pauses: Pauses = NO_PAUSES,
     ) -> None:
         """Reset, set the registers and queue ``frames``."""
@@ -319,7 +320,8 @@ class AcceleratorModel(Closing):
 
     def _counters(self) -> dict[str, int]:
         wanted = ("frames_", "exits_", "stall_", "retained_", "shed_")
-        return {name: self.read(name) for name in self._registers if name.startswith(wanted)}
+        names = (register.name for register in self._registers.registers)
+        return {name: self.read(name) for name in names if name.startswith(wanted)}
 
 
 def simulated_ids(recording: Recording) -> IntArray:
@@ -337,9 +339,8 @@ def _words(recording: Recording) -> NDArray[np.uint64]:
     return recording.data.view("<u8").reshape(-1).astype(np.uint64)
 
 
-def _read_registers(path: Path) -> dict[str, int]:
+def _read_registers(path: Path) -> RegisterMap:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["registers"]
-        return {row["name"]: int(row["offset"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return read_map(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: no register map ({error}); run `hwflow build` again") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hwflow.cache import cache_dir
-from hwflow.cli import jobs
+from hwflow.cli import jobs, step_code
 from hwflow.cli.folding_options import FoldingOptions, with_fifos
 from hwflow.cli.model_options import ModelOptions, absolute, read_source
 from hwflow.config import manifest
@@ -187,11 +187,11 @@ def _key(design: Design, *, bundle_dir: Path | None, frames: Path | None) -> str
         told, inputs = design, dict(jobs.bundle_job(design, out=Path(), frames=frames).step.inputs)
     else:
         told, inputs = design.model_copy(update={"model": None}), {"bundle": bundle_dir}
-    tools = sorted({*jobs.TOOLS["bundle"], *jobs.TOOLS["build"]})
+    tools = sorted({*step_code.TOOLS["bundle"], *step_code.TOOLS["build"]})
     everything = {
         "design": _by_content(told.model_dump(mode="json")),
         "inputs": {name: manifest.tree_hash(path) for name, path in inputs.items()},
-        "code": manifest.source_hash(sorted({*jobs.CODE["bundle"], *jobs.CODE["build"]})),
+        "code": manifest.source_hash(sorted({*step_code.CODE["bundle"], *step_code.CODE["build"]})),
         "versions": manifest.versions(tools),
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:40]

@@ -14,7 +14,6 @@ from streams import Port
 
 SHAPE = json.loads(os.environ["HWF_SHAPE"])
 SCENES = json.loads(os.environ["HWF_SCENES"])
-CONTROL, ENABLE, ORDER, SHED = 0x14, 1 << 0, 1 << 8, 1 << 9
 EASY = 100  # scripted byte of the best class: a margin far above the thresholds; else far below
 MOST_CLOCKS = 52  # what a page shows
 
@@ -72,8 +71,7 @@ async def record(dut, name):
     dut.m_axis_result_tready.value = 1
     await bench.start()
     await bench.until(lambda: bool(int(dut.core_rst_n.value)), limit=50, what="reset")
-    word = ENABLE | (ORDER if scene["order"] else 0) | (SHED if scene["shed"] else 0)
-    assert await registers.write(CONTROL, word) == 0
+    assert await registers.write(SHAPE["control"], scene["control"]) == 0
     await ClockCycles(dut.ap_clk, 4)
     for exit_stage, beats in scene["frames"]:
         source.queue.extend(frame_of(exit_stage, beats))

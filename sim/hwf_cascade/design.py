@@ -50,15 +50,18 @@ REGISTERS = cascade_registers(
     reorder_frames=SHAPE.reorder_frames,
     build_id=SHAPE.build_id,
 )
-CONTROL = REGISTERS["control"].offset
-ENABLE, SOFT_RESET, FORCE, ORDER, SHED = 1 << 0, 1 << 1, 1 << 2, 1 << 8, 1 << 9
-DRAINING = 1 << 1  # of status
-IRQ_ALARM, IRQ_MALFORMED, IRQ_SHED = 1 << 0, 1 << 1, 1 << 2
+_CONTROL, _CAUSES = REGISTERS["control"], REGISTERS["irq_status"]
+CONTROL = _CONTROL.offset
+ENABLE, SOFT_RESET = _CONTROL.field("enable").mask, _CONTROL.field("soft_reset").mask
+ORDER, SHED = _CONTROL.field("order").mask, _CONTROL.field("shed").mask
+DRAINING = REGISTERS["status"].field("draining").mask
+IRQ_ALARM, IRQ_MALFORMED = _CAUSES.field("alarm").mask, _CAUSES.field("malformed").mask
+IRQ_SHED = _CAUSES.field("shed").mask
 
 FRAME_CYCLES = 3000  # generous bound on the clocks of a frame, stalls included
 
 
 def control(*, force=None, order=False, shed=False):
     """Return the control register's word; ``force``: the stage, if any."""
-    word = ENABLE | (ORDER if order else 0) | (SHED if shed else 0)
-    return word if force is None else word | FORCE | force << 4
+    exits = {} if force is None else {"force_enable": 1, "force_stage": force}
+    return _CONTROL.word(enable=1, order=order, shed=shed, **exits)

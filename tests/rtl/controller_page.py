@@ -51,14 +51,14 @@ DESIGN = AcceleratorParameters(
     threshold_int=(5000,),  # between the margins of easy and of hard frames
     reorder_frames=4,
 )
-SCENES = {
-    "exit": {"frames": [(0, BEATS)], "order": False, "shed": False},
-    "escalate": {"frames": [(1, BEATS), (0, BEATS)], "order": False, "shed": False},
-    "order": {"frames": [(1, BEATS), (0, BEATS)], "order": True, "shed": False},
-    "stall": {"frames": [(1, BEATS)] * 8, "order": False, "shed": False},
-    "shed": {"frames": [(1, BEATS)] * 8, "order": False, "shed": True},
-    "short": {"frames": [(0, 1), (0, BEATS)], "order": False, "shed": False},
-    "long": {"frames": [(0, BEATS + 2), (0, BEATS)], "order": False, "shed": False},
+SCENES = {  # frames, by stage that they reach and beats; fields of control that are 1
+    "exit": ([(0, BEATS)], {}),
+    "escalate": ([(1, BEATS), (0, BEATS)], {}),
+    "order": ([(1, BEATS), (0, BEATS)], {"order": 1}),
+    "stall": ([(1, BEATS)] * 8, {}),
+    "shed": ([(1, BEATS)] * 8, {"shed": 1}),
+    "short": ([(0, 1), (0, BEATS)], {}),
+    "long": ([(0, BEATS + 2), (0, BEATS)], {}),
 }
 ROWS = {
     "s_axis_frame_tvalid": "tvalid",
@@ -134,7 +134,13 @@ endmodule
 
 def diagrams() -> dict[str, str]:
     """Return the page's timing diagrams, as a simulation of now shows them."""
+    control = registers_of(DESIGN)["control"]
     shape = {"stages": 2, "classes": CLASSES, "beat_bytes": BEAT_BYTES, "beats": BEATS}
+    shape["control"] = control.offset
+    scenes = {
+        name: {"frames": frames, "control": control.word(enable=1, **settings)}
+        for name, (frames, settings) in SCENES.items()
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources = [*CASCADE_SOURCES, Path(bench.__file__).parent / DUMMY]
@@ -148,7 +154,7 @@ def diagrams() -> dict[str, str]:
             test_module="bench_waves",
             build_dir=folder / "build",
             python_path=[SIM / "common", SIM / "hwf_cascade"],
-            env={"HWF_SHAPE": json.dumps(shape), "HWF_SCENES": json.dumps(SCENES)},
+            env={"HWF_SHAPE": json.dumps(shape), "HWF_SCENES": json.dumps(scenes)},
         )
         return {
             f"waves-{scene}": diagram(json.loads((folder / "build" / f"{scene}.json").read_text()))

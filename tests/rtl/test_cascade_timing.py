@@ -15,7 +15,6 @@ from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED, ID_MODULO, unpack
 pytestmark = pytest.mark.sim
 
 COUNT = 3000
-ENABLE, ORDER, SHED = 1 << 0, 1 << 8, 1 << 9  # bits of register control
 EASY = 100  # scripted byte of the best class: a margin far above the threshold, else far below
 
 SLOW = (Dummy(4, 2, 60, 25), Dummy(12, 3, 90, 70), Dummy(1, 10, 20, 40))
@@ -93,9 +92,9 @@ class Seen:
 
 def run_both(rig: Rig, library: Path, traffic: Traffic) -> tuple[Seen, Timeline]:
     """Run ``traffic`` through the RTL and through the model."""
-    control = ENABLE
-    control |= ORDER if traffic.order is not None else 0
-    control |= SHED if traffic.shed is not None else 0
+    control = rig.registers["control"].word(
+        enable=1, order=traffic.order is not None, shed=traffic.shed is not None
+    )
     frames = frames_of(rig, traffic.exit_stage)
     run = run_rig(rig, library, GivenTraffic(frames, traffic.arrival, (("control", control),)))
     assert not run.error, run.error

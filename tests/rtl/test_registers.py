@@ -17,19 +17,20 @@ from hwflow.rtl.registers import (
     cascade_registers,
     html_table,
     python_constants,
+    read_map,
     registers_json,
     render_registers,
 )
 
 
-def registers(stages=2, thresholds=(6,)):
+def registers(stages=2, thresholds=(6,), reorder_frames=16):
     return cascade_registers(
         stages=stages,
         classes=10,
         frame_bytes=256,
         frame_beat_bytes=8,
         thresholds=thresholds,
-        reorder_frames=16,
+        reorder_frames=reorder_frames,
         build_id=7,
     )
 
@@ -56,6 +57,67 @@ def test_json_holds_what_a_driver_needs():
     control = {field["name"]: field for field in rows["control"]["fields"]}
     assert (control["force_stage"]["low"], control["force_stage"]["bits"]) == (4, 4)
     assert rows["control"]["reset"] == 1
+
+
+@pytest.mark.parametrize("stages", [1, 2, 16])
+@pytest.mark.parametrize("reorder_frames", [0, 16])
+def test_what_is_read_is_what_was_written(stages, reorder_frames):
+    written = registers(stages, tuple(range(5, 4 + stages)), reorder_frames)
+    assert read_map(registers_json(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [
+        ('"low": 4,', '"low": 3,'),
+        ('"name": "force_stage"', '"name": "forced_stage"'),
+        ('"kind": "pulse"', '"kind": "setting"'),
+        ('"offset": 20,', '"offset": 21,'),
+    ],
+)
+def test_reading_sees_every_value(written, other):
+    text = registers_json(registers())
+    assert text.count(written) == 1
+    changed = text.replace(written, other)
+    if "offset" in written:
+        with pytest.raises(ValueError, match="no word at offset 0x15"):
+            read_map(changed)
+    else:
+        assert read_map(changed) != registers()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema_version": 1}',
+        '{"registers": [1]}',
+        '{"registers": [{"name": "a", "offset": 0, "description": ""}]}',
+        '{"registers": [{"name": "a", "offset": 0, "description": "", "fields": [{"kind": "x"}]}]}',
+    ],
+)
+def test_what_is_no_map_is_refused(text):
+    with pytest.raises(ValueError, match=r"KeyError|TypeError|Expecting value|not a valid Kind"):
+        read_map(text)
+
+
+def test_a_word_holds_fields_where_their_masks_are():
+    control = registers()["control"]
+    assert control.word() == 0
+    assert control.word(enable=1, soft_reset=1, force_enable=1, force_stage=9, shed=1) == 0x297
+    assert [control.field(name).mask for name in ("enable", "force_stage", "order", "shed")] == [
+        0x001,
+        0x0F0,
+        0x100,
+        0x200,
+    ]
+    assert registers()["id"].field("value").mask == 0xFFFF_FFFF
+    for values in ({"force_stage": 16}, {"enable": 2}, {"shed": -1}):
+        with pytest.raises(ValueError, match=f"field {next(iter(values))}"):
+            control.word(**values)
+    with pytest.raises(KeyError):
+        control.word(force=1)
 
 
 def test_python_constants_are_the_headers():

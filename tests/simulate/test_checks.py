@@ -10,6 +10,7 @@ import pytest
 from hwflow.cascade.controller import Settings, run_controller
 from hwflow.cascade.result import FLAG_ORDERED, FLAG_SHED
 from hwflow.errors import VerificationError
+from hwflow.rtl.registers import cascade_registers
 from hwflow.simulate.accelerator import SimResult, control_word
 from hwflow.simulate.checks import Golden, check_results
 
@@ -92,6 +93,15 @@ def test_shed_frames_are_counted():
 
 
 def test_the_control_word_has_the_bits_of_the_register():
-    assert control_word(force=None, order=False, shed=False) == 0x001
-    assert control_word(force=2, order=False, shed=False) == 0x025
-    assert control_word(force=None, order=True, shed=True) == 0x301
+    control = cascade_registers(
+        stages=3,
+        classes=2,
+        frame_bytes=1,
+        frame_beat_bytes=1,
+        thresholds=(5, 5),
+        reorder_frames=4,
+        build_id=0,
+    )["control"]
+    assert control_word(control) == 0x001
+    assert control_word(control, force=2) == 0x025
+    assert control_word(control, order=True, shed=True) == 0x301

@@ -25,10 +25,8 @@ from hwflow.errors import VerificationError
 
 # Clocks from the verdict of stage 0 on, as the contracts of hwf_decide and hwf_alarm say.
 _COUNTED, _ALARM = 1, 2
-# Columns of Array.FRAMES, and bits of the control register.
+# Columns of Array.FRAMES.
 _BEATS, _CONTROL, _THRESHOLDS = 2, 3, 4
-_FORCE_ENABLE, _FORCE_STAGE, _ORDER, _SHED = 2, 4, 8, 9
-_IRQ_BITS = 3
 
 
 @dataclass(frozen=True)
@@ -172,16 +170,21 @@ class _Epoch:
         )
 
     def _settings(self) -> Settings:
-        control = self.rows[:, _CONTROL]
-        forced = (control >> _FORCE_ENABLE) & 1 == 1
+        forced = self._setting("force_enable") == 1
         stages = self.rig.stages
-        stage = np.minimum((control >> _FORCE_STAGE) & 15, stages - 1)
+        stage = np.minimum(self._setting("force_stage"), stages - 1)
         return Settings(
             thresholds=self.rows[:, _THRESHOLDS : _THRESHOLDS + stages - 1],
             force_stage=np.where(forced, stage, NOT_FORCED),
-            order=(control >> _ORDER) & 1 == 1,
-            may_shed=(control >> _SHED) & 1 == 1,
+            order=self._setting("order") == 1,
+            may_shed=self._setting("shed") == 1,
         )
+
+    def _setting(self, name: str) -> IntArray:
+        """Return what field ``name`` of ``control`` was for each frame."""
+        field = self.rig.registers["control"].field(name)
+        values: IntArray = (self.rows[:, _CONTROL] & field.mask) >> field.low
+        return values
 
     def _flow(self, scores: list[IntArray]) -> tuple[IntArray, NDArray[np.bool_], IntArray]:
         """Return where each frame is shed, and wish and cycle of the decisions of stage 0.

@@ -36,7 +36,6 @@ BURST_FRAMES = 5.0
 SKIP, REGULAR_FRAMES, RANDOM_FRAMES = 600, 3_601, 20_000
 STREAM_FRAMES = 2_000
 SEED = 7
-CONTROL_ORDERED = 0x101  # enable, order
 EASY, HARD = 0x80, 90  # upper bytes of a score: of the losers, of who is first
 
 
@@ -225,7 +224,8 @@ def _hard_frames(rate: float, count: int, burst: float) -> IntArray:
 
 
 def _pace(rig: Rig, pattern: str, load: float, exit_stage: IntArray) -> Pace:
-    writes = [("control", CONTROL_ORDERED)] if rig.reorder else []
+    ordered = rig.registers["control"].word(enable=1, order=1)
+    writes = [("control", ordered)] if rig.reorder else []
     given = GivenTraffic(frames_of(rig, exit_stage), writes=writes)
     run = run_rig(rig, compile_rig(rig), given)
     check(rig, run, what=f"{rig.name}, {pattern}")

@@ -11,21 +11,17 @@ from hwflow.cli import bench
 from hwflow.cli.lines.options import (
     Data,
     Json,
+    RecordFile,
+    Sections,
     Verbose,
 )
 from hwflow.cli.session import start
 
 
 def bench_generator(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
-    ] = None,
+    only: Sections = None,
     builds: Annotated[Path, typer.Option("--builds", help="Folder of the designs.")] = bench.BUILDS,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
-    ] = None,
+    record: RecordFile = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.OUT,
     json: Json = False,
     verbose: Verbose = 0,
@@ -37,14 +33,8 @@ def bench_generator(
 
 
 def bench_cascade(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
-    ] = None,
+    only: Sections = None,
+    record: RecordFile = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.CASCADE_OUT,
     json: Json = False,
     verbose: Verbose = 0,
@@ -58,19 +48,13 @@ def bench_cascade(
 
 
 def bench_train(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
-    ] = None,
+    only: Sections = None,
     data: Data = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 2,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=0, help="Of the speed section; 0 for the recipe's.")
     ] = 0,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="File that keeps the figures.", show_default="figures.json in --out"),
-    ] = None,
+    record: RecordFile = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to work in.")] = bench.TRAIN_OUT,
     json: Json = False,
     verbose: Verbose = 0,

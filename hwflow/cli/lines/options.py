@@ -31,3 +31,13 @@ Download = Annotated[
     bool, typer.Option("--download", help="Fetch what the data set lacks from its publisher.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
+Sections = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="SECTION", help="Measure this section; repeat for more."),
+]
+RecordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", help="File that keeps the figures.", show_default="figures.json in --out"
+    ),
+]

@@ -14,10 +14,7 @@ from hwflow.bench.figures import figure
 from hwflow.bench.record import read_record
 from hwflow.cascade.decision import run_cascade
 from hwflow.errors import ConfigError
-
-
-def silent(*_):
-    """Progress that nobody sees."""
+from hwflow.log import silent
 
 
 def test_sections_are_recorded_one_by_one(tmp_path, monkeypatch):

@@ -12,13 +12,10 @@ from hwflow.bench.cascade.rigs import SOAK_RIGS
 from hwflow.bench.cascade.sections import BENCH, SECTIONS, Bench, rtl_digest
 from hwflow.bench.cascade.speed import Latency, Pace
 from hwflow.bench.record import read_record
+from hwflow.log import silent
 
 RECORD = read_record(Path(__file__).parents[3] / "builds" / "cascade.json", BENCH)
 AGAIN = "hwflow bench cascade --record builds/cascade.json"
-
-
-def silent(*_):
-    """Progress that nobody sees."""
 
 
 def tupled(row):

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import hwflow
-from hwflow.cli import jobs
+from hwflow.cli import jobs, step_code
 
 PACKAGE = Path(hwflow.__file__).parent
 
@@ -48,14 +48,14 @@ def test_what_sizes_fifos_is_hashed_with_all_that_it_imports():
         for path in (PACKAGE / "simulate").iterdir()
         if path.is_file() and path.suffix != ".py"
     }
-    assert sorted(modules | others) == sorted(jobs.SIZING)
-    assert set(jobs.SIZING) <= set(jobs.CODE["build"])
+    assert sorted(modules | others) == sorted(step_code.SIZING)
+    assert set(step_code.SIZING) <= set(step_code.CODE["build"])
 
 
 def test_bundles_depend_on_what_they_import_of_the_costs():
     for step in ("export", "bundle"):
-        hashed = {path for path in jobs.CODE[step] if path.startswith("cost/")}
-        packages = [path for path in jobs.CODE[step] if (PACKAGE / path).is_dir()]
+        hashed = {path for path in step_code.CODE[step] if path.startswith("cost/")}
+        packages = [path for path in step_code.CODE[step] if (PACKAGE / path).is_dir()]
         start = set()
         for package in packages:
             for path in (PACKAGE / package).rglob("*.py"):
@@ -64,5 +64,14 @@ def test_bundles_depend_on_what_they_import_of_the_costs():
                 names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
                 if "hwflow.cost" in names:
                     start.add("cost/__init__.py")
-        assert "cost" not in jobs.CODE[step]
+        assert "cost" not in step_code.CODE[step]
         assert closure(start, "cost") == hashed, step
+
+
+def test_simulations_depend_on_what_they_import_of_the_rtl():
+    files = (PACKAGE / "simulate").rglob("*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    start = set().union(*(imported(tree, "rtl") for tree in trees))
+    assert start == {"rtl/registers.py"}
+    for step in ("simulate", "volume"):
+        assert start <= set(step_code.CODE[step]), step
