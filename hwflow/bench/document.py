@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable
 
 from hwflow.bench.figures import Figure
+from hwflow.bench.generator import BENCH as GENERATOR
 from hwflow.bench.record import Record
 from hwflow.errors import ConfigError
 from hwflow.report.layer_text import markdown
 from hwflow.report.layers import LayerTable
 
-FIGURES, LAYERS = "generator figures", "cnv layers"
+LAYERS = "cnv layers"
 # Names of figures, as hwflow.bench.generator gives them.
 ESTIMATE, WORST = "estimated against synthesised", "worst "
 
@@ -25,15 +26,22 @@ def fill(text: str, record: Record, *, source: str) -> str:
     Raises:
         ConfigError: a place is missing from ``source``, or a section from the record.
     """
-    figures = [figure for found in record.sections.values() for figure in found.figures]
-    if "area" not in record.sections:
-        raise ConfigError("the record has no section area; run `hwflow bench generator`")
-    # By its JSON: read from Python's values, the strict model would refuse lists for its tuples.
-    found = json.dumps(record.sections["area"].details["layers"])
-    layers = LayerTable.model_validate_json(found)
-    for name, table in ((FIGURES, _figures(figures)), (LAYERS, markdown(layers))):
+    for name, table in _tables(record).items():
         text = _replaced(text, name, table, source)
     return text
+
+
+def _tables(record: Record) -> dict[str, str]:
+    """Return the tables of a record, by the names of their places."""
+    figures = [figure for found in record.sections.values() for figure in found.figures]
+    tables = {f"{record.bench} figures": _figures(figures)}
+    if record.bench == GENERATOR:
+        if "area" not in record.sections:
+            raise ConfigError("the record has no section area; run `hwflow bench generator`")
+        # By its JSON: of Python's values, the strict model would refuse lists for its tuples.
+        found = json.dumps(record.sections["area"].details["layers"])
+        tables[LAYERS] = markdown(LayerTable.model_validate_json(found))
+    return tables
 
 
 def _replaced(text: str, name: str, table: str, source: str) -> str:

@@ -66,6 +66,18 @@ def section(
     )
 
 
+def read_any(path: Path) -> Record:
+    """Return the record in ``path``, of whatever bench.
+
+    Raises:
+        ConfigError: the file is missing or damaged.
+    """
+    try:
+        return load(Record, path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; delete it, or name another file with --record") from error
+
+
 def read_record(path: Path, bench: str) -> Record:
     """Return the record in ``path``, or an empty one where there is none.
 
@@ -74,10 +86,7 @@ def read_record(path: Path, bench: str) -> Record:
     """
     if not path.is_file():
         return Record(bench=bench, sections={})
-    try:
-        record = load(Record, path)
-    except ConfigError as error:
-        raise ConfigError(f"{error}; delete it, or name another file with --record") from error
+    record = read_any(path)
     if record.bench != bench:
         raise ConfigError(
             f"{path}: holds what `hwflow bench {record.bench}` measured; "

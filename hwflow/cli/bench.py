@@ -89,14 +89,13 @@ def _tell(
 def document(output: Output, path: Path, *, record: Path) -> None:
     """Write the tables of a record into a document."""
     from hwflow.bench.document import fill
-    from hwflow.bench.generator import BENCH
-    from hwflow.bench.record import read_record
+    from hwflow.bench.record import read_any
 
     for file in (path, record):
         if not file.is_file():
             raise ConfigError(f"{file}: no such file")
     old = path.read_text(encoding="utf-8")
-    new = fill(old, read_record(record, BENCH), source=shown(path))
+    new = fill(old, read_any(record), source=shown(path))
     if new != old:
         path.write_text(new, encoding="utf-8")
     what = "changed" if new != old else "unchanged"

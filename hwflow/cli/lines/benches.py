@@ -77,7 +77,7 @@ def bench_document(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Write the tables of a recorded `hwflow bench generator` into a document."""
+    """Write the tables of a bench's record into a document."""
     bench.document(start(json, verbose), path, record=record)
 
 
