@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import hwflow
+from hwflow.config import durable
 from hwflow.config.base import StrictModel, load
 from hwflow.errors import ConfigError
 
@@ -326,11 +327,8 @@ def write(manifest: RunManifest, folder: Path) -> None:
     """Write ``run.json`` at once, so that a reader never sees half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{RUN_FILE}.partial"
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(manifest.model_dump_json(indent=2) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(folder / RUN_FILE)
+    partial.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    durable.replace(partial, folder / RUN_FILE)
 
 
 def _refuse_foreign(step: Step, found: RunManifest | None) -> None:

@@ -1,13 +1,12 @@
 """Files of a training folder: per-stage weights and results.
 
-Every file is written beside its place and renamed, so that an interrupted run leaves either the
-old file or the new one.
+Every file is written beside its place, forced to the disk and renamed, so that an interrupted run
+leaves either the old file or the new one.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from pydantic import Field
@@ -15,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from hwflow.config import durable
 from hwflow.config.base import StrictModel, load
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.train_options import DeviceKind
@@ -57,11 +57,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` so that ``path`` never holds a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    part.write_bytes(content)
+    durable.replace(part, path)
 
 
 def write_json(path: Path, model: StrictModel) -> None:

@@ -20,7 +20,7 @@ from hwflow.config.train_options import DeviceKind, TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
 from hwflow.nets import Form
-from hwflow.train.checkpoint import read_checkpoint
+from hwflow.train.checkpoint import read_checkpoint, remove_checkpoints
 from hwflow.train.evaluate import real_scores
 from hwflow.train.files import StageResult, finished_stage, write_json, write_weights
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
@@ -184,6 +184,8 @@ class _StageRun:
         return state
 
     def _writer(self, saved: dict[str, Any] | None, progress: Progress) -> StageWatcher:
+        if saved is None:  # those of another recipe count rows of another log
+            remove_checkpoints(self._path)
         training = self._stage.training
         frames = len(self._data.train)
         batches = max(1, frames // training.batch_size)
@@ -233,7 +235,7 @@ class _StageRun:
             seconds=time.monotonic() - began,
         )
         write_json(self._folder / f"{name}.json", result)
-        self._path.unlink(missing_ok=True)
+        remove_checkpoints(self._path)
 
 
 def _epochs_done(stages: tuple[Phase, ...], saved: dict[str, Any]) -> int:
