@@ -28,8 +28,9 @@ class StageResult(StrictModel):
     """A trained stage. ``key``: hash of everything that its weights depend on.
 
     ``threads`` of torch, ``device`` and ``devices`` decide how float sums are split, and so are in
-    the key. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time of
-    the call that finished it. Test accuracy is left to ``export``, which measures the frozen
+    the key. ``splits``: digest of what it was trained and validated on, ``Splits.digest``; none in
+    files of old. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time
+    of the call that finished it. Test accuracy is left to ``export``, which measures the frozen
     network.
     """
 
@@ -38,6 +39,7 @@ class StageResult(StrictModel):
     threads: int = Field(gt=0)
     device: DeviceKind = DeviceKind.CPU
     devices: int = Field(default=1, gt=0)
+    splits: str | None = None
     weights: str
     sha256: str
     accuracy: Accuracy
@@ -46,10 +48,14 @@ class StageResult(StrictModel):
 
 
 class TrainResult(StrictModel):
-    """``train.json``: the stages of a recipe, in order; paths relative to its folder."""
+    """``train.json``: the stages of a recipe, in order; paths relative to its folder.
+
+    ``splits``: as of each stage.
+    """
 
     schema_version: int = 1
     recipe: str
+    splits: str | None = None
     stages: tuple[StageResult, ...]
 
 
