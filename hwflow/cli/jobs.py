@@ -9,7 +9,7 @@ Heavy packages are imported by the actions alone, so that parsing a command line
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Job:
     """A step and the action that fills its folder."""
 
     step: Step
-    action: Callable[[Path, Progress], None]
+    action: Callable[[Path, Progress], Mapping[str, str] | None]
 
     def run(self, progress: Progress = silent) -> Outcome:
         """Run the step, or reuse its folder."""
@@ -61,10 +61,12 @@ def train_job(
     """
     out = out.absolute()
 
-    def action(folder: Path, progress: Progress) -> None:
+    def action(folder: Path, progress: Progress) -> dict[str, str]:
         from hwflow.train import train
 
-        train(recipe, folder, data=data, options=options, progress=progress)
+        trained = train(recipe, folder, data=data, options=options, progress=progress)
+        assert trained.splits is not None, "a new result has them"
+        return {"splits": trained.splits}
 
     step = Step(
         "train",

@@ -154,6 +154,11 @@ class DatasetChoice(StrictModel):
     dataset: Dataset
 
 
+def is_published(dataset: AnyDataset) -> bool:
+    """Return whether ``dataset`` alone says which frames it is; a folder of pictures does not."""
+    return isinstance(dataset, DigitsDataset) or dataset.published is not None
+
+
 def dataset_names() -> tuple[str, ...]:
     """Return every ``name`` that a recipe may give."""
     models = get_args(AnyDataset)

@@ -25,7 +25,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 import hwflow
+from hwflow.config import durable
 from hwflow.config.base import StrictModel, load
 from hwflow.errors import ConfigError
 
@@ -41,7 +44,11 @@ class GitState(StrictModel):
 
 
 class RunManifest(StrictModel):
-    """``run.json``. Hashes are SHA-256 in hex; artefact paths are relative to the folder."""
+    """``run.json``. Hashes are SHA-256 in hex; artefact paths are relative to the folder.
+
+    ``found``: hashes that the step itself told of what it read beside ``inputs``, by name: the
+    splits of a data set.
+    """
 
     schema_version: Literal[1]
     step: str
@@ -56,6 +63,11 @@ class RunManifest(StrictModel):
     started: str
     duration_s: float | None
     artefacts: dict[str, str]
+    found: dict[str, str] = Field(default_factory=dict)
+
+
+#: Fills a folder; returns the manifest's ``found``, if anything.
+Action = Callable[[Path], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -179,7 +191,7 @@ def read(folder: Path) -> RunManifest | None:
         return None
 
 
-def run_step(step: Step, action: Callable[[Path], None]) -> Outcome:
+def run_step(step: Step, action: Action) -> Outcome:
     """Make ``step.out`` by ``action(folder)``, unless it is already complete.
 
     ``action`` fills a folder beside ``step.out``, which takes its place once it is complete: what
@@ -236,7 +248,7 @@ def _sole_user(work: Path, step: Step) -> Iterator[None]:
 
 def _run(
     step: Step,
-    action: Callable[[Path], None],
+    action: Action,
     *,
     work: Path,
     found: RunManifest | None,
@@ -272,12 +284,13 @@ def _run(
     )
     write(manifest, work)
     begin = time.monotonic()
-    action(work)
+    told = action(work)
     complete = manifest.model_copy(
         update={
             "status": "complete",
             "duration_s": round(time.monotonic() - begin, 3),
             "artefacts": artefacts(work),
+            "found": dict(told or {}),
         }
     )
     write(complete, work)
@@ -326,11 +339,8 @@ def write(manifest: RunManifest, folder: Path) -> None:
     """Write ``run.json`` at once, so that a reader never sees half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{RUN_FILE}.partial"
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(manifest.model_dump_json(indent=2) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(folder / RUN_FILE)
+    partial.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    durable.replace(partial, folder / RUN_FILE)
 
 
 def _refuse_foreign(step: Step, found: RunManifest | None) -> None:

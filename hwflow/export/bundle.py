@@ -56,7 +56,7 @@ def export(
 
     Raises:
         ConfigError: if ``train_dir`` does not hold this recipe's stages, or the data set in
-            ``data`` is missing or damaged.
+            ``data`` is missing, damaged, or not the one that they were trained on.
         UnsupportedModelError: if a network cannot be exact in integers.
         VerificationError: if QONNX disagrees with the trained network, naming the first frame.
     """
@@ -88,10 +88,26 @@ def check_trained(recipe: Recipe, train_dir: Path) -> None:
             )
 
 
+def check_splits(splits: Splits, train_dir: Path) -> None:
+    """Refuse another data set than ``train_dir`` was trained on: its test frames may be those.
+
+    Raises:
+        ConfigError: the splits are others.
+    """
+    told = read_train_result(train_dir).splits
+    if told is not None and told != splits.digest:
+        raise ConfigError(
+            f"{train_dir / RESULT_FILE}: expected the splits that it was trained on (sha256 "
+            f"{told[:16]}…), got {splits.digest[:16]}…: pictures came, went or changed their "
+            "class since; bring them back, or run `hwflow train` in another folder (--out)"
+        )
+
+
 def _write(
     recipe: Recipe, train_dir: Path, folder: Path, data: DataRoot, progress: Progress
 ) -> None:
     splits = load(recipe.dataset, data, progress=progress)
+    check_splits(splits, train_dir)
     calibration = translated(splits.validation, recipe.calibration.shift)
     exported = []
     for index, stage in enumerate(recipe.stages):

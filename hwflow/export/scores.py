@@ -10,7 +10,7 @@ from hwflow.config.data_root import USUAL, DataRoot
 from hwflow.config.recipe import Recipe
 from hwflow.cost import total
 from hwflow.data import load, translated
-from hwflow.export.bundle import check_trained
+from hwflow.export.bundle import check_splits, check_trained
 from hwflow.export.canonical import canonical
 from hwflow.export.freeze import freeze
 from hwflow.export.verify import score_network
@@ -48,6 +48,7 @@ def score_trained(
     """
     check_trained(recipe, train_dir)
     splits = load(recipe.dataset, data, progress=progress)
+    check_splits(splits, train_dir)
     wanted = [translated(splits.validation, recipe.calibration.shift)]
     wanted += [splits.test] if test else []
     bops, scales, scores = [], [], []

@@ -68,7 +68,7 @@ def train(
         train_stage(recipe, index, splits, out_dir, data=data, options=options, progress=progress)
         for index in range(len(recipe.stages))
     )
-    result = TrainResult(recipe=recipe.name, stages=stages)
+    result = TrainResult(recipe=recipe.name, splits=splits.digest, stages=stages)
     write_json(out_dir / RESULT_FILE, result)
     return result
 

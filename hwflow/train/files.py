@@ -1,13 +1,12 @@
 """Files of a training folder: per-stage weights and results.
 
-Every file is written beside its place and renamed, so that an interrupted run leaves either the
-old file or the new one.
+Every file is written beside its place, forced to the disk and renamed, so that an interrupted run
+leaves either the old file or the new one.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from pydantic import Field
@@ -15,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from hwflow.config import durable
 from hwflow.config.base import StrictModel, load
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.train_options import DeviceKind
@@ -28,8 +28,9 @@ class StageResult(StrictModel):
     """A trained stage. ``key``: hash of everything that its weights depend on.
 
     ``threads`` of torch, ``device`` and ``devices`` decide how float sums are split, and so are in
-    the key. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time of
-    the call that finished it. Test accuracy is left to ``export``, which measures the frozen
+    the key. ``splits``: digest of what it was trained and validated on, ``Splits.digest``; none in
+    files of old. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time
+    of the call that finished it. Test accuracy is left to ``export``, which measures the frozen
     network.
     """
 
@@ -38,6 +39,7 @@ class StageResult(StrictModel):
     threads: int = Field(gt=0)
     device: DeviceKind = DeviceKind.CPU
     devices: int = Field(default=1, gt=0)
+    splits: str | None = None
     weights: str
     sha256: str
     accuracy: Accuracy
@@ -46,10 +48,14 @@ class StageResult(StrictModel):
 
 
 class TrainResult(StrictModel):
-    """``train.json``: the stages of a recipe, in order; paths relative to its folder."""
+    """``train.json``: the stages of a recipe, in order; paths relative to its folder.
+
+    ``splits``: as of each stage.
+    """
 
     schema_version: int = 1
     recipe: str
+    splits: str | None = None
     stages: tuple[StageResult, ...]
 
 
@@ -57,11 +63,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` so that ``path`` never holds a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    part.write_bytes(content)
+    durable.replace(part, path)
 
 
 def write_json(path: Path, model: StrictModel) -> None:

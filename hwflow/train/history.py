@@ -12,6 +12,9 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hwflow.config import durable
+from hwflow.train.files import write_atomic
+
 TENSORBOARD = "tensorboard"
 
 
@@ -44,7 +47,7 @@ class History:
     ) -> None:
         self._file = folder / f"{stage}.csv"
         kept = self._file.read_bytes()[:position] if self._file.is_file() else b""
-        self._file.write_bytes(kept or _line(tuple(field.name for field in fields(Row))))
+        write_atomic(self._file, kept or _line(tuple(field.name for field in fields(Row))))
         self._events: Any = None
         if tensorboard:
             from tensorboardX import SummaryWriter
@@ -57,9 +60,9 @@ class History:
                 filename_suffix=f".{epochs}",
             )
 
-    @property
-    def position(self) -> int:
-        """Bytes of the CSV."""
+    def settle(self) -> int:
+        """Force the CSV to the disk, and return its bytes, for a checkpoint to hold."""
+        durable.force(self._file)
         return self._file.stat().st_size
 
     def add(self, row: Row) -> None:

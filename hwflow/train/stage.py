@@ -15,12 +15,13 @@ from lightning_fabric import Fabric
 
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.data_root import DataRoot
+from hwflow.config.dataset import is_published
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import DeviceKind, TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
 from hwflow.nets import Form
-from hwflow.train.checkpoint import read_checkpoint
+from hwflow.train.checkpoint import read_checkpoint, remove_checkpoints
 from hwflow.train.evaluate import real_scores
 from hwflow.train.files import StageResult, finished_stage, write_json, write_weights
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
@@ -43,10 +44,13 @@ def stage_key(
     threads: int,
     device: DeviceKind = DeviceKind.CPU,
     devices: int = 1,
+    splits: str | None = None,
 ) -> str:
     """Return the hash of all that decides the weights of stage ``index``.
 
-    Names and the calibration are left out: changing them does not ask for new training.
+    ``splits``: digest of the frames' order and labels. It counts where the recipe does not decide
+    them: a folder of pictures holds what its owner puts there. Names and the calibration are left
+    out: changing them does not ask for new training.
     """
     inputs = {
         "version": TRAINING_VERSION,
@@ -58,13 +62,20 @@ def stage_key(
         "device": device,
         "devices": devices,
     }
+    if not is_published(recipe.dataset):
+        inputs["splits"] = splits
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def is_trained(recipe: Recipe, index: int, result: StageResult) -> bool:
     """Return whether ``result`` is of stage ``index`` of this very recipe."""
     wanted = stage_key(
-        recipe, index, threads=result.threads, device=result.device, devices=result.devices
+        recipe,
+        index,
+        threads=result.threads,
+        device=result.device,
+        devices=result.devices,
+        splits=result.splits,
     )
     return result.key == wanted
 
@@ -82,7 +93,12 @@ def train_stage(
     """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done."""
     stage = recipe.stages[index]
     key = stage_key(
-        recipe, index, threads=options.threads, device=options.device, devices=options.devices
+        recipe,
+        index,
+        threads=options.threads,
+        device=options.device,
+        devices=options.devices,
+        splits=splits.digest,
     )
     done = finished_stage(folder, stage.name, key)
     if done is not None:
@@ -184,6 +200,8 @@ class _StageRun:
         return state
 
     def _writer(self, saved: dict[str, Any] | None, progress: Progress) -> StageWatcher:
+        if saved is None:  # those of another recipe count rows of another log
+            remove_checkpoints(self._path)
         training = self._stage.training
         frames = len(self._data.train)
         batches = max(1, frames // training.batch_size)
@@ -222,6 +240,7 @@ class _StageRun:
             threads=self._options.threads,
             device=self._options.device,
             devices=self._options.devices,
+            splits=self._splits.digest,
             weights=weights.name,
             sha256=sha256(weights),
             accuracy=Accuracy(
@@ -233,7 +252,7 @@ class _StageRun:
             seconds=time.monotonic() - began,
         )
         write_json(self._folder / f"{name}.json", result)
-        self._path.unlink(missing_ok=True)
+        remove_checkpoints(self._path)
 
 
 def _epochs_done(stages: tuple[Phase, ...], saved: dict[str, Any]) -> int:

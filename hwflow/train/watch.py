@@ -14,6 +14,9 @@ from hwflow.train.history import History, Row
 from hwflow.train.launch import end_with_parent
 from hwflow.train.state import FitState
 
+# The part of the time that checkpoints at the end of epochs may take.
+_SHARE = 0.02
+
 
 class StageWatcher:
     """The watcher of every phase of a stage, in the process that writes.
@@ -42,6 +45,7 @@ class StageWatcher:
         self._history, self._seconds, self._progress = history, seconds, progress
         self._phase = 0
         self._epoch_began = self._saved = time.monotonic()
+        self._rest = 0.0
 
     def close(self) -> None:
         """Nothing comes after."""
@@ -63,7 +67,7 @@ class StageWatcher:
             self._save(state)
 
     def after_epoch(self, state: FitState) -> None:
-        """Log the epoch and save."""
+        """Log the epoch, and save unless the last checkpoint is a moment old."""
         seconds = time.monotonic() - self._epoch_began
         self._history.add(
             Row(
@@ -77,7 +81,8 @@ class StageWatcher:
             )
         )
         self._epoch_began = time.monotonic()
-        self._save(state)
+        if self._epoch_began - self._saved >= min(self._rest, self._seconds):
+            self._save(state)
 
     @property
     def _before(self) -> int:
@@ -89,15 +94,17 @@ class StageWatcher:
         self._progress(f"train {self._stage}", done, sum(self._epochs) * self._batches)
 
     def _save(self, state: FitState) -> None:
+        began = time.monotonic()
         checkpoint: dict[str, Any] = {
             "key": self._key,
             "phase": self._phase,
             "fit": state.checkpoint(),
-            "history": self._history.position,
-            "seconds": time.monotonic() - self._epoch_began,
+            "history": self._history.settle(),
+            "seconds": began - self._epoch_began,
         }
         write_checkpoint(self._path, checkpoint)
         self._saved = time.monotonic()
+        self._rest = (self._saved - began) / _SHARE
 
 
 class OneOfMany:

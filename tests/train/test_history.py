@@ -22,7 +22,7 @@ def history(folder, *, position=0, epochs=0, tensorboard=False):
 def test_rows_behind_the_checkpoint_are_dropped(tmp_path):
     first = history(tmp_path)
     first.add(row(1))
-    position = first.position
+    position = first.settle()
     first.add(row(2, loss=9.0))  # its checkpoint was never written
     again = history(tmp_path, position=position, epochs=1)
     again.add(row(2))
@@ -46,7 +46,7 @@ def test_tensorboard_is_told_from_which_step_on_to_forget(tmp_path):
     first.add(row(1))
     first.close()
     (earlier,) = (tmp_path / "tensorboard" / "stage0").iterdir()
-    again = history(tmp_path, position=first.position, epochs=1, tensorboard=True)
+    again = history(tmp_path, position=first.settle(), epochs=1, tensorboard=True)
     again.add(row(2, loss=0.25))
     again.close()
     events = []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from tiny import recipe, stage_data
@@ -133,6 +135,18 @@ def test_resume_equals_uninterrupted(uninterrupted, tmp_path, step):
     train(TWO_STAGES, tmp_path, options=OFTEN, progress=lambda *seen: steps.append(seen))
     # The interrupted step had no checkpoint yet; not a single other one is done again.
     assert steps_done(steps) <= 7 * BATCHES - step + 2
+    assert weights(tmp_path) == weights(uninterrupted[0])
+    assert logged(tmp_path) == logged(uninterrupted[0])
+
+
+def test_a_torn_checkpoint_costs_one_step(uninterrupted, tmp_path):
+    with pytest.raises(InterruptedTrainingError):
+        train(TWO_STAGES, tmp_path, options=OFTEN, progress=interrupt_at(60))
+    torn = tmp_path / "stage0.checkpoint.pt"
+    os.truncate(torn, torn.stat().st_size // 2)
+    steps = []
+    train(TWO_STAGES, tmp_path, options=OFTEN, progress=lambda *seen: steps.append(seen))
+    assert steps_done(steps) == 7 * BATCHES - 60 + 3
     assert weights(tmp_path) == weights(uninterrupted[0])
     assert logged(tmp_path) == logged(uninterrupted[0])
 

@@ -1,0 +1,58 @@
+"""Which frames a training saw: in its key where the recipe does not say, and written down."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from data_files import cache, picture, write_imagenet  # noqa: F401
+from tiny import recipe, stage_data
+
+from hwflow.cli.jobs import train_job
+from hwflow.config.data_root import DataRoot
+from hwflow.data import load
+from hwflow.errors import ConfigError
+from hwflow.export.bundle import check_splits, check_trained
+from hwflow.train import stage_key, train
+
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("cache")]
+
+PICTURES = recipe(
+    stage_data(
+        net={"name": "vgg_tiny", "features": [8, "pool"]},
+        weight_bit_width=8,
+        act_bit_width=8,
+        training={"epochs": 1, "lr": 0.01, "batch_size": 7},
+    ),
+    dataset={"name": "imagenet", "validation": 10, "size": 8},
+)
+
+
+def test_splits_count_where_the_recipe_does_not_say_them():
+    one, other = (stage_key(PICTURES, 0, threads=1, splits=digest) for digest in "ab")
+    assert one != other
+    one, other = (stage_key(recipe(), 0, threads=1, splits=digest) for digest in "ab")
+    assert one == other
+
+
+def test_a_folder_with_another_picture_is_trained_on_again(tmp_path):
+    write_imagenet(tmp_path / "imagenet")
+    root, folder = DataRoot(tmp_path), tmp_path / "train"
+    job = train_job(PICTURES, out=folder, data=root)
+    splits = load(PICTURES.dataset, root)
+    assert job.run().manifest.found == {"splits": splits.digest}
+    assert json.loads((folder / "run.json").read_text())["found"] == {"splits": splits.digest}
+    check_trained(PICTURES, folder)
+    check_splits(splits, folder)
+
+    picture(tmp_path / "imagenet" / "train" / "cat" / "new.png", (30, 30), 99)
+    changed = load(PICTURES.dataset, root)
+    with pytest.raises(ConfigError, match=r"train\.json: expected the splits .* pictures came"):
+        check_splits(changed, folder)
+    steps = []
+    result = train(PICTURES, folder, data=root, progress=lambda *step: steps.append(step))
+    assert [step for step in steps if step[0] == "train stage0"]
+    assert result.splits == result.stages[0].splits == changed.digest
+    steps.clear()
+    assert train(PICTURES, folder, data=root, progress=lambda *step: steps.append(step)) == result
+    assert not [step for step in steps if step[0] == "train stage0"]
