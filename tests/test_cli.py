@@ -15,6 +15,7 @@ from conftest import RECIPE, ROOT
 from hwflow.cli import app, commands
 from hwflow.cli.doctor import examine
 from hwflow.cli.model_options import ModelOptions, read_source
+from hwflow.cli.output import Output
 from hwflow.config import manifest
 from hwflow.config.design import TargetCycles
 
@@ -185,6 +186,22 @@ def test_a_full_disk_is_told_and_leaves_no_result(monkeypatch, capfd, tmp_path):
     assert "no space left on the device" in json.loads(out)["error"]["message"]
     assert "run the same command again" in err
     assert not (tmp_path / "t").exists()
+
+
+def test_a_log_says_now_and_then_how_far_it_is(monkeypatch, capfd):
+    output = Output(as_json=True, verbosity=0)
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with output.progress("train") as progress:
+        for second in range(0, 100, 10):
+            now[0] = float(second)
+            progress("train stage0: epoch 1 of 3", second, 200)
+    output.close()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"train     stage0: epoch 1 of 3 ({share}%)" for share in (15, 30, 45)
+    ]
 
 
 def test_a_bug_exits_with_1_and_a_traceback(monkeypatch, capfd):

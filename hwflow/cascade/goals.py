@@ -210,7 +210,7 @@ class ExitRateGoal(Goal):
         rates = self.rate if isinstance(self.rate, tuple) else (self.rate,) * count
         if len(rates) != count:
             raise ConfigError(
-                f"exit_rate has {len(rates)} entries, expected one number or {count} entries "
+                f"exit_rate has {len(rates)} entries, expected one number or a list of {count} "
                 "(one per stage but the last)"
             )
         here, nothing, total = weights, np.zeros_like(weights), float(weights.sum())

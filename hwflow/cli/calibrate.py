@@ -95,6 +95,8 @@ def calibrate(
     """Write the bundle with thresholds for ``target``, or tell what another score would choose."""
     chosen = target.chosen()
     load_bundle(bundle)  # a damaged bundle is named before anything starts
+    if frames is not None and frames.is_dir():
+        raise ConfigError(f"--frames {frames}: a folder; expected a file, .npz with 'label'")
     if not parse_score(score).is_integer:
         if frames is not None or out is not None or dry_run:
             raise ConfigError(

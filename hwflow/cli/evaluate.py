@@ -120,13 +120,23 @@ def _work(told: Evaluation) -> str:
         f"thresholds {_thresholds(policy.threshold)}; work {policy.avg_bops.value / last:.1%} of "
         f"the last stage's BOPs on average ({low / last:.1%} to {high / last:.1%}), "
         f"{policy.worst_bops / last:.1%} at worst; "
-        f"loss {100 * policy.loss.value:+.2f} points ({100 * policy.loss.interval95[0]:+.2f} to "
-        f"{100 * policy.loss.interval95[1]:+.2f})"
+        f"accuracy {-100 * policy.loss.value:+.2f} points against the last stage "
+        f"({-100 * policy.loss.interval95[1]:+.2f} to {-100 * policy.loss.interval95[0]:+.2f})"
     )
     if told.thresholds is not None:
         ends = ", ".join(f"{_one(low)} to {_one(high)}" for low, high in told.thresholds.interval95)
         text += (
-            f"\nother validation frames would choose thresholds of {ends} (n = {told.thresholds.n})"
+            f"\nchosen again on bootstrap draws of the {told.thresholds.n} validation frames, "
+            f"thresholds are {ends} in 95 % of them"
+        )
+    idle = [
+        stage.name
+        for stage, leaving in zip(told.stages, policy.exit_rate, strict=True)
+        if leaving.value == 0
+    ]
+    if idle:
+        text += (
+            f"\n[yellow]no frame leaves at {', '.join(idle)}: with these thresholds it is idle[/]"
         )
     return text
 

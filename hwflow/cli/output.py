@@ -23,6 +23,8 @@ from rich.progress import (
 
 from hwflow.log import Progress as ProgressCallback
 
+_LINE_S = 30.0
+
 
 class Output:
     """Where a command's results go.
@@ -64,9 +66,9 @@ class Output:
 
     @contextmanager
     def progress(self, name: str) -> Iterator[ProgressCallback]:
-        """Draw a bar on a terminal; elsewhere nothing."""
+        """Draw a bar on a terminal; elsewhere say now and then how far it is."""
         if not self.err.is_terminal:
-            yield _nothing
+            yield _Lines(self, name)
             return
         bar = Progress(
             TextColumn("[bold]{task.fields[step]:<9}"),
@@ -89,14 +91,27 @@ class Output:
                     # Other work, or work that an earlier run has begun: where it starts says
                     # nothing of its speed.
                     bar.reset(task, total=total or None, completed=done)
-                bar.update(task, description=what, completed=done)
+                told = what.removeprefix(f"{name} ")
+                bar.update(task, description=told, completed=done)
                 before = done, total
 
             yield update
 
 
-def _nothing(what: str, done: int, total: int) -> None:
-    del what, done, total
+class _Lines:
+    """Progress in a log file: a line each ``_LINE_S`` seconds."""
+
+    def __init__(self, output: Output, name: str) -> None:
+        self._output, self._name = output, name
+        self._told = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._told >= _LINE_S:
+            self._told = now
+            share = f" ({done / total:.0%})" if total else ""
+            told = what.removeprefix(f"{self._name} ")
+            self._output.note(f"{self._name:<9} {told}{share}")
 
 
 def shown(path: Path) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     model_serializer,
 )
+from pydantic_core import ErrorDetails
 
 from hwflow.errors import ConfigError
 
@@ -71,8 +72,10 @@ def describe(
         else:
             text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] in _TAG_ERRORS:  # pydantic names the place of the variants alone
-            place = (*place, problem["ctx"]["discriminator"].strip("'"))
-            text = "Field required" if problem["type"] == "union_tag_not_found" else text
+            place = (*place, problem["ctx"]["discriminator"].strip("'()"))
+            text = "Field required" if problem["type"] == "union_tag_not_found" else _tags(problem)
+        for jargon, plain in _PLAIN.items():
+            text = text.replace(jargon, plain)
         texts = told.setdefault(place, [])
         if text not in texts:
             texts.append(text)
@@ -90,7 +93,14 @@ def describe(
     return "\n".join(lines)
 
 
+def _tags(problem: ErrorDetails) -> str:
+    told = problem["ctx"]
+    return f"expected one of {told['expected_tags'].replace(chr(39), '')}, got {told['tag']!r}"
+
+
 _SHOULD = "Input should be "
+# pydantic speaks JSON; who writes YAML does not.
+_PLAIN = {"a valid array": "a list", "an object": "a mapping"}
 _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 

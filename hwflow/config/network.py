@@ -239,7 +239,7 @@ class NetworkRecipe(GrownModel):
                 continue
             if len(names) != len(bits):
                 raise ValueError(
-                    f"{field} has {len(names)} entries, expected one name or {len(bits)} entries"
+                    f"{field} has {len(names)} entries, expected one name or a list of {len(bits)}"
                 )
             for layer, (name, width) in enumerate(zip(names, bits, strict=True)):
                 if not _fits(name, width):

@@ -41,7 +41,7 @@ class StageRecipe(NetworkRecipe):
         for field, widths, count in wanted:
             if len(widths) != count:
                 raise ValueError(
-                    f"{field} has {len(widths)} entries, expected one number or {count} entries"
+                    f"{field} has {len(widths)} entries, expected one number or a list of {count}"
                 )
         return self
 

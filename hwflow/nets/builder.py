@@ -21,6 +21,8 @@ from hwflow.nets.pooling import GlobalPool
 from hwflow.nets.unit import FRAME, Codes, Geometry, Unit, codes_of
 from hwflow.nets.weights import Weights
 
+# No FPGA holds a layer of that size; an absurd number would else end in a failed allocation.
+MOST_WEIGHTS = 2**28
 WIDTH_MULTIPLE = 8  # folding needs divisors: PE and SIMD divide the channels
 
 
@@ -104,7 +106,8 @@ class Builder:
         if height % 2 or width % 2:
             raise ConfigError(
                 f"{self.where}: {field}: a 2×2 pool needs even sides, got {height}×{width}; "
-                "add or remove a convolution (each unpadded one takes 2 off a side)"
+                "leave it out, pad the frames (dataset.pad), or have a convolution more or less in "
+                "front of an earlier pool"
             )
         self.at = replace(self.at, size=(height // 2, width // 2))
         return nn.MaxPool2d(2)
@@ -178,6 +181,12 @@ class Builder:
         last = self._made == len(self._weights) - 1
         weights = Weights(name, bits, power_of_two=self._power_of_two, per_channel=not last)
         act = None if last else self._act(branch)
+        count = geometry.fan_in * geometry.outputs
+        if count > MOST_WEIGHTS:
+            raise ConfigError(
+                f"{self.where}: net: layer {self._made} would have {count:,} weights; at most "
+                f"{MOST_WEIGHTS:,} are built: fewer features, or a smaller width"
+            )
         cost = LayerCost(
             f"{kind}{self._counts[kind]}",
             geometry.fan_in,

@@ -91,7 +91,16 @@ class StageWatcher:
 
     def _tell(self, state: FitState) -> None:
         done = (self._before + state.epoch) * self._batches + state.batch
-        self._progress(f"train {self._stage}", done, sum(self._epochs) * self._batches)
+        self._progress(self._where(state), done, sum(self._epochs) * self._batches)
+
+    def _where(self, state: FitState) -> str:
+        """Return stage, epoch and how good the last one was."""
+        total = sum(self._epochs)
+        epoch = min(self._before + state.epoch + 1, total)
+        told = f"train {self._stage}: epoch {epoch} of {total}, {self._names[self._phase]}"
+        if state.accuracies:
+            told += f", validation {state.accuracies[-1]:.2%}"
+        return told
 
     def _save(self, state: FitState) -> None:
         began = time.monotonic()

@@ -201,5 +201,7 @@ def test_a_weight_counts_as_so_many_copies_of_a_frame(goal, seed):
 def test_what_cannot_be_reached_is_told():
     with pytest.raises(ConfigError, match=r"bops 9: stage 0 alone.* takes 10"):
         thresholds_for(scored(0), CostGoal(9, BOPS[:2]))
-    with pytest.raises(ConfigError, match="exit_rate has 2 entries, expected one number or 1"):
+    with pytest.raises(
+        ConfigError, match="exit_rate has 2 entries, expected one number or a list of 1"
+    ):
         thresholds_for(scored(0), ExitRateGoal((0.1, 0.2)))

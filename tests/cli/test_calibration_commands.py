@@ -47,7 +47,15 @@ def test_evaluate_shows_the_worst_case_beside_the_average(run):
     assert code == 0, err
     assert "300 validation frames of digits, each in 9 translations" in out
     assert "107.5% at worst" in out
-    assert "would choose thresholds of" in out
+    assert "chosen again on bootstrap draws of the 300 validation frames" in out
+    assert "idle" not in out
+
+
+def test_a_stage_that_no_frame_needs_is_told(run, tmp_path):
+    code, _, err = run("calibrate", BUNDLE, "--target-exit-rate", 1.0, "--out", tmp_path / "b")
+    assert code == 0, err
+    _, out, _ = run("evaluate", tmp_path / "b", "--resamples", 20)
+    assert "no frame leaves at stage1" in out
 
 
 def test_only_the_scores_asked_for(run):

@@ -34,7 +34,10 @@ def test_every_data_set_needs_its_name_only():
 @pytest.mark.parametrize(
     ("told", "named"),
     [
-        ({"name": "imagenette"}, r"dataset\.name: .*'imagenette'.* expected tags: 'digits'"),
+        (
+            {"name": "imagenette"},
+            r"dataset\.name: .*expected one of digits, mnist, .*got 'imagenette'",
+        ),
         ({}, r"dataset\.name: Field required"),
         ({"name": "cifar10", "upscale": 2}, r"dataset\.upscale: does not go with the kind"),
         ({"name": "svhn", "pad": 2}, r"dataset\.pad: does not go with the kind"),

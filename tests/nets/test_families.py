@@ -182,7 +182,7 @@ def test_a_global_pool_keeps_the_mean(bits):
         ),
         (
             {"weight_quantiser": ["sign"] * 3},
-            "weight_quantiser has 3 entries, expected .* 4 entries",
+            "weight_quantiser has 3 entries, expected one name or a list of 4",
         ),
         (
             {"weight_quantiser": ["sign", "int", "sign", "sign"]},
