@@ -46,10 +46,10 @@ def export_stage(
         VerificationError: naming the first test frame on which the file differs.
     """
     proven = write_proven(network, path, splits.test.frames, name=stage.name)
-    network, trained = proven.network, proven.trace
+    network, scores = proven.network, proven.scores
     layers = network.costs()
     cost = total(layers)
-    label, _ = top2(trained.scores)
+    label, _ = top2(scores)
     model = StageModel(
         name=stage.name,
         qonnx=path.name,
@@ -67,5 +67,5 @@ def export_stage(
         ),
     )
     return ExportedStage(
-        model, proven.links, score_network(network, calibration.frames), trained.scores
+        model, proven.links, score_network(network, calibration.frames), scores
     )
