@@ -66,6 +66,4 @@ def export_stage(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
-    return ExportedStage(
-        model, proven.links, score_network(network, calibration.frames), scores
-    )
+    return ExportedStage(model, proven.links, score_network(network, calibration.frames), scores)

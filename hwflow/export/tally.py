@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hwflow.config.bundle import Link
 from hwflow.errors import VerificationError
 
-Integers = NDArray[np.integer[Any]]
+Integers = NDArray[Any]
 Layer = tuple[str, Integers, Integers]
-"""Its name ("" for scores), and what is expected and found: (N, ...) each, of the same shape."""
+"""Its name ("" for scores), and the integers expected and found, (N, ...) of one shape."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Difference:
     sample: int
     expected: str
     got: str
+
+    @property
+    def told(self) -> str:
+        """The difference in words."""
+        return f"{self.link}: frame {self.sample}: expected {self.expected}, got {self.got}"
 
 
 @dataclass
