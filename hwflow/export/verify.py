@@ -104,10 +104,11 @@ def trace_network(
 
 
 def act_names(network: StageNet) -> tuple[str, ...]:
-    """Return the name of each activation, in order of execution."""
+    """Return names of the activations in order of execution: of the unit, or of the sum's block."""
+    units = {id(unit.act): unit.name for unit in network.units()}
     return tuple(
-        name.removeprefix("layers.").removesuffix(".act")
-        for name, module in network.named_modules()
+        units.get(id(module), path.removeprefix("layers."))
+        for path, module in network.named_modules()
         if isinstance(module, Activation)
     )
 

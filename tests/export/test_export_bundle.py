@@ -18,7 +18,7 @@ from hwflow.data import load
 from hwflow.errors import ConfigError, VerificationError
 from hwflow.export import bundle as bundle_module
 from hwflow.export import export
-from hwflow.export import proof as proof_module
+from hwflow.export.verify import QonnxFile
 from hwflow.train import train
 
 pytestmark = pytest.mark.train
@@ -182,17 +182,20 @@ def test_replaces_a_bundle_and_leaves_other_files(trained, exported, tmp_path):
 def test_failed_check_leaves_the_old_bundle(trained, exported, tmp_path, monkeypatch):
     folder = tmp_path / "bundle"
     shutil.copytree(exported[0], folder)
-    genuine = proof_module.trace_qonnx
+    genuine = QonnxFile.trace
+    batches = []
 
-    def wrong(path, frames, **scales):
-        trace = genuine(path, frames, **scales)
-        trace.scores[17, 3] += 2
+    def wrong(file, frames):
+        trace = genuine(file, frames)
+        if len(batches) == 1:  # the second one
+            trace.scores[17, 3] += 2
+        batches.append(len(frames))
         return trace
 
-    monkeypatch.setattr(proof_module, "trace_qonnx", wrong)
-    with pytest.raises(VerificationError, match=r"qonnx scores.*frame 17") as caught:
+    monkeypatch.setattr(QonnxFile, "trace", wrong)
+    with pytest.raises(VerificationError, match=r"qonnx scores.*frame 107") as caught:
         export(RECIPE, trained, folder)
-    assert caught.value.sample == 17
+    assert (caught.value.sample, batches[:2]) == (107, [90, 90])
     assert load_bundle(folder) == exported[1]
     assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
 

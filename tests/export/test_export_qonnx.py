@@ -146,7 +146,7 @@ def test_changed_activation_is_caught_behind_equal_scores(splits):
     expected, ties = trace_network(network, freeze(network), splits.test.frames[:9])
     got, _ = trace_network(network, freeze(network), splits.test.frames[:9])
     got.activations[1][4, 0, 0, 0] *= -1
-    with pytest.raises(VerificationError, match=r"activations: 1 of \d+ .* frame 4"):
+    with pytest.raises(VerificationError, match=r"activations, layer conv1: 1 of \d+ .* frame 4"):
         compare("test", expected, got, ties=ties)
 
 
