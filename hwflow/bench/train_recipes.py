@@ -39,7 +39,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "sfc": {"name": "sfc"},
     "lfc": {"name": "lfc", "width": 0.5},
     "cnv": {"name": "cnv", "width": 0.125},
-    "vgg_tiny": {"name": "vgg_tiny", "features": [8, "pool", 16, "pool"], "hidden": [32]},
+    "vgg_tiny": {"name": "vgg_tiny", "features": [8, 8, "pool", 16, "pool"], "hidden": [32]},
     "vgg_small": {"name": "vgg_small", "width": 0.25},
     "resnet8": {"name": "resnet8", "width": 0.5},
     "resnet18": {"name": "resnet18", "width": 0.125},
