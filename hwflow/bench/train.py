@@ -16,7 +16,7 @@ from hwflow.bench import train_recipes
 from hwflow.bench.commands import run_hwflow
 from hwflow.bench.figures import figure
 from hwflow.bench.record import Record
-from hwflow.bench.sections import Result, measure, quiet
+from hwflow.bench.sections import Result, measure
 from hwflow.bench.train_kill import kill_at_random
 from hwflow.config.recipe import Recipe
 from hwflow.log import Progress, silent
@@ -61,14 +61,15 @@ def run(
     Raises:
         ConfigError: an unknown section, or a place that cannot be written.
     """
-    sections = {name: quiet(partial(part, bench)) for name, part in SECTIONS.items()}
+    sections = {name: partial(part, bench) for name, part in SECTIONS.items()}
     return measure(
         BENCH, sections, record_file, out=bench.root, only=only, progress=progress, tools=TOOLS
     )
 
 
-def speed(bench: Bench) -> Result:
+def speed(bench: Bench, progress: Progress) -> Result:
     """Images per second of a quantised step, against a plain Brevitas loop and the float one."""
+    del progress  # a matter of seconds
     from hwflow.train.speed import measure as measure_speed
 
     figures, details = [], {}
@@ -109,8 +110,9 @@ def speed(bench: Bench) -> Result:
     return Result(tuple(figures), details)
 
 
-def accuracy(bench: Bench) -> Result:
+def accuracy(bench: Bench, progress: Progress) -> Result:
     """Wall time on Fashion-MNIST to the validation accuracy that plain training ends with."""
+    del progress  # its steps are commands of their own
     figures, details = [], {}
     for name in train_recipes.NETWORKS:
         short = name.split()[0].lower()
@@ -137,8 +139,9 @@ def accuracy(bench: Bench) -> Result:
     return Result(tuple(figures), details)
 
 
-def kill(bench: Bench) -> Result:
+def kill(bench: Bench, progress: Progress) -> Result:
     """Trainings killed at random moments and begun again, against one left alone."""
+    del progress  # its steps are commands of their own
     recipe = train_recipes.killed()
     file = write_recipe(recipe, bench.root / "killed.json")
     found = kill_at_random(file, bench.root / "killed", times=KILLS, seed=train_recipes.SEED)
@@ -153,6 +156,15 @@ def kill(bench: Bench) -> Result:
         "with a checkpoint after every step",
     )
     return Result((count,), {"moments_s": found.moments})
+
+
+def exact(bench: Bench, progress: Progress) -> Result:
+    """Integers in which trained network, file, integer network and hardware graph differ."""
+    from hwflow.bench.train_exact import exact as compare_all
+
+    return compare_all(
+        bench.root / "exact", data=bench.data, threads=bench.threads, progress=progress
+    )
 
 
 def write_recipe(recipe: Recipe, path: Path) -> Path:
@@ -178,8 +190,9 @@ def _seconds_to(epochs: Sequence[tuple[float, float]], wanted: float) -> float |
 
 
 TOOLS = ("torch", "brevitas", "lightning-fabric", "numpy")
-SECTIONS: dict[str, Callable[[Bench], Result]] = {
+SECTIONS: dict[str, Callable[[Bench, Progress], Result]] = {
     "speed": speed,
     "accuracy": accuracy,
     "kill": kill,
+    "exact": exact,
 }

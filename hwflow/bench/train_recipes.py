@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from hwflow.config.base import parse
@@ -32,6 +33,38 @@ _OURS: dict[str, dict[str, Any]] = {
         "start": {"kind": "float", "epochs": 3, "lr": 0.003},
     },
 }
+
+EXACT: dict[str, dict[str, Any]] = {
+    "tfc": {"name": "tfc"},
+    "sfc": {"name": "sfc"},
+    "lfc": {"name": "lfc", "width": 0.5},
+    "cnv": {"name": "cnv", "width": 0.125},
+    "vgg_tiny": {"name": "vgg_tiny", "features": [8, 8, "pool", 16, "pool"], "hidden": [32]},
+    "vgg_small": {"name": "vgg_small", "width": 0.25},
+    "resnet8": {"name": "resnet8", "width": 0.5},
+    "resnet18": {"name": "resnet18", "width": 0.125},
+    "mobilenet_v1": {"name": "mobilenet_v1", "stem": "small", "width": 0.125},
+    "resnet20": {"name": "resnet20", "width": 0.5},
+}
+"""Every family, at a width at which 10,000 frames of 32×32 take a minute; the longest last."""
+EXACT_BITS = (1, 4, 8)
+
+
+def exact_names() -> Iterator[tuple[str, int]]:
+    """Yield each family with each number of bits."""
+    yield from ((family, bits) for family in EXACT for bits in EXACT_BITS)
+
+
+def exact(family: str, bits: int) -> Recipe:
+    """Return a training of one epoch: enough for scores that vary."""
+    stage = {
+        "name": "stage0",
+        "net": EXACT[family],
+        "weight_bit_width": bits,
+        "act_bit_width": bits,
+        "training": {"epochs": 1, "lr": 0.01, "batch_size": 32},
+    }
+    return _parse({"name": "fashion_mnist", "pad": 2, "validation": 1000}, stage)
 
 
 def plain(network: str) -> Recipe:

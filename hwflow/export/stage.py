@@ -48,10 +48,10 @@ def export_stage(
         VerificationError: naming the first test frame on which the file differs.
     """
     proven = write_proven(network, path, splits.test.frames, name=stage.name, progress=progress)
-    network = proven.network
+    network, scores = proven.network, proven.scores
     layers = network.costs()
     cost = total(layers)
-    label, _ = top2(proven.scores)
+    label, _ = top2(scores)
     model = StageModel(
         name=stage.name,
         qonnx=path.name,
@@ -68,6 +68,4 @@ def export_stage(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
-    return ExportedStage(
-        model, proven.links, score_network(network, calibration.frames), proven.scores
-    )
+    return ExportedStage(model, proven.links, score_network(network, calibration.frames), scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 from hwflow.config.bundle import Link
-from hwflow.errors import UnsupportedModelError, VerificationError
+from hwflow.errors import UnsupportedModelError
 from hwflow.export.freeze import FrozenUnit
 from hwflow.export.qonnx_file import INPUT, OUTPUT
+from hwflow.export.tally import Tally
 from hwflow.nets import StageNet
+from hwflow.nets.activations import Activation
 from hwflow.train import real_scores, to_codes
 
 BATCH = 90
@@ -32,10 +34,12 @@ class Trace:
     """Integers of one network over N frames.
 
     ``activations``: per quantiser (N, ...) int32 codes, in order; ``scores``: (N, classes) int32.
+    ``layers``: name of each quantiser: the network's own, or the tensor in the file.
     """
 
     activations: tuple[NDArray[np.int32], ...]
     scores: NDArray[np.int32]
+    layers: tuple[str, ...]
 
 
 def to_integers(values: NDArray[np.float32], scale: float, *, what: str) -> NDArray[np.int32]:
@@ -95,7 +99,18 @@ def trace_network(
         for index, (scale, parts) in enumerate(zip(act_scales(network), activations, strict=True))
     )
     real = np.concatenate(scores)
-    return Trace(codes, to_integers(real, network.score_scale, what="scores")), sum(ties)
+    integers = to_integers(real, network.score_scale, what="scores")
+    return Trace(codes, integers, act_names(network)), sum(ties)
+
+
+def act_names(network: StageNet) -> tuple[str, ...]:
+    """Return names of the activations in order of execution: of the unit, or of the sum's block."""
+    units = {id(unit.act): unit.name for unit in network.units()}
+    return tuple(
+        units.get(id(module), path.removeprefix("layers."))
+        for path, module in network.named_modules()
+        if isinstance(module, Activation)
+    )
 
 
 def act_scales(network: StageNet) -> list[float]:
@@ -108,52 +123,59 @@ def score_network(network: StageNet, frames: NDArray[np.uint8]) -> NDArray[np.in
     return to_integers(real_scores(network, frames), network.score_scale, what="scores")
 
 
+def trace_qonnx(
+    path: Path, frames: NDArray[np.uint8], *, act_scales: Sequence[float], score_scale: float
+) -> Trace:
+    """Return the integers that qonnx computes for the file at ``path`` on ``frames``."""
+    batch = max(1, min(BATCH, len(frames)))
+    return QonnxFile(path, act_scales, score_scale, batch=batch).trace(frames)
+
+
 class QonnxFile:
-    """A QONNX file as qonnx executes it, batch by batch."""
+    """The file at ``path``, made ready to be executed by qonnx, ``batch`` frames at a time.
 
-    def __init__(self, path: Path, *, act_scales: Sequence[float], score_scale: float) -> None:
-        """Open the file at ``path``, whose quantisers and scores have steps of these values.
+    ``act_scales``, ``score_scale``: real values of one step.
 
-        Raises:
-            UnsupportedModelError: it has another number of activation quantisers.
-        """
-        self._model = ModelWrapper(str(path))
-        self._by_size: dict[int, ModelWrapper] = {}
-        quantised = [
+    Raises:
+        UnsupportedModelError: the file has another number of activation quantisers.
+    """
+
+    def __init__(
+        self, path: Path, act_scales: Sequence[float], score_scale: float, *, batch: int = BATCH
+    ) -> None:
+        model = ModelWrapper(str(path))
+        self._model = model.transform(ChangeBatchSize(batch)).transform(InferShapes())
+        self._batch = batch
+        self.layers = tuple(
             node.output[0]
             for node in in_order_of_execution(self._model)
             if node.op_type in _QUANTISERS and self._model.get_initializer(node.input[0]) is None
-        ]
-        if len(quantised) != len(act_scales):
+        )
+        if len(self.layers) != len(act_scales):
             raise UnsupportedModelError(
-                f"{path}: {len(quantised)} activation quantisers, expected {len(act_scales)}"
+                f"{path}: {len(self.layers)} activation quantisers, expected {len(act_scales)}"
             )
-        self._acts = tuple(zip(quantised, act_scales, strict=True))
-        self._score_scale = score_scale
+        self._scales = {**dict(zip(self.layers, act_scales, strict=True)), OUTPUT: score_scale}
 
     def trace(self, frames: NDArray[np.uint8]) -> Trace:
-        """Return the integers of ``frames``, (N, H, W, C), executed as one batch."""
-        context = execute_onnx(
-            self._sized(len(frames)),
-            {INPUT: to_codes(frames).numpy()},
-            return_full_exec_context=True,
-        )
-        return Trace(
-            tuple(to_integers(context[name], scale, what=name) for name, scale in self._acts),
-            to_integers(context[OUTPUT], self._score_scale, what=OUTPUT),
-        )
+        """Return the integers of ``frames`` (N, H, W, C)."""
+        codes = to_codes(frames).numpy()
+        parts = [
+            self._run(codes[first : first + self._batch])
+            for first in range(0, len(codes), self._batch)
+        ]
+        values = {name: np.concatenate([part[name] for part in parts]) for name in self._scales}
+        return Trace(tuple(values[name] for name in self.layers), values[OUTPUT], self.layers)
 
-    def _sized(self, batch: int) -> ModelWrapper:
-        if batch not in self._by_size:
-            sized = self._model.transform(ChangeBatchSize(batch))
-            self._by_size[batch] = sized.transform(InferShapes())
-        return self._by_size[batch]
-
-
-def batches(frames: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield all of ``frames`` in order, some at a time, each with the number of its first one."""
-    for first in range(0, len(frames), BATCH):
-        yield first, frames[first : first + BATCH]
+    def _run(self, codes: NDArray[np.float32]) -> dict[str, NDArray[np.int32]]:
+        """Return the integers of at most one batch; one that is not full is filled up."""
+        missing = self._batch - len(codes)
+        filled = np.concatenate([codes, np.repeat(codes[-1:], missing, axis=0)])
+        context = execute_onnx(self._model, {INPUT: filled}, return_full_exec_context=True)
+        return {
+            name: to_integers(context[name][: len(codes)], scale, what=name)
+            for name, scale in self._scales.items()
+        }
 
 
 def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
@@ -178,75 +200,40 @@ def in_order_of_execution(model: ModelWrapper) -> list[NodeProto]:
     return ordered
 
 
-def compare(
-    link: str, expected: Trace, got: Trace, *, ties: int, first: int = 0
-) -> tuple[Link, Link]:
+def compare(link: str, expected: Trace, got: Trace, *, ties: int) -> tuple[Link, ...]:
     """Return the links ``<link> activations`` and ``<link> scores`` after comparing every integer.
-
-    ``first``: number of the first frame, where these are a part of more.
 
     Raises:
         VerificationError: naming the first frame whose scores differ, or else whose activations do.
     """
-    scores = Link(
-        link=f"{link} scores",
-        compared=_equal(f"{link} scores", [expected.scores], [got.scores], first),
-        mismatches=0,
-        ties=0,
-    )
-    activations = Link(
-        link=f"{link} activations",
-        compared=_equal(f"{link} activations", expected.activations, got.activations, first),
-        mismatches=0,
-        ties=ties,
-    )
-    return activations, scores
+    comparison = Comparison(link)
+    comparison.add(expected, got, ties=ties)
+    return comparison.close()
 
 
-def _equal(
-    link: str,
-    expected: Sequence[NDArray[np.int32]],
-    got: Sequence[NDArray[np.int32]],
-    offset: int,
-) -> int:
-    compared = sum(part.size for part in expected)
-    differing = [left != right for left, right in zip(expected, got, strict=True)]
-    mismatches = sum(int(part.sum()) for part in differing)
-    if mismatches == 0:
-        return compared
-    first = [int(np.argmax(part.reshape(len(part), -1).any(axis=1))) for part in differing]
-    part = min(
-        (index for index, wrong in enumerate(differing) if wrong.any()), key=lambda i: first[i]
-    )
-    frame = first[part]
-    wrong = differing[part][frame]
-    raise VerificationError(
-        link,
-        compared=compared,
-        mismatches=mismatches,
-        sample=offset + frame,
-        expected=_excerpt(expected[part][frame], wrong),
-        got=_excerpt(got[part][frame], wrong),
-    )
+class Comparison:
+    """Compares two traces batch by batch: links ``<link> activations`` and ``<link> scores``."""
 
+    def __init__(self, link: str) -> None:
+        self.activations, self.scores = Tally(f"{link} activations"), Tally(f"{link} scores")
+        self.ties = self._frames = 0
 
-def joined(parts: Iterable[Link]) -> Link:
-    """Return one link for the same link over several parts of the frames."""
-    first, *others = parts
-    return first.model_copy(
-        update={
-            name: sum((getattr(each, name) for each in others), getattr(first, name))
-            for name in ("compared", "mismatches", "ties")
-        }
-    )
+    def add(self, expected: Trace, got: Trace, *, ties: int = 0) -> None:
+        """Compare the traces of the next frames; layers are called as in ``expected``."""
+        pairs = zip(expected.layers, expected.activations, got.activations, strict=True)
+        self.activations.add(pairs, start=self._frames)
+        self.scores.add([("", expected.scores, got.scores)], start=self._frames)
+        self._frames += len(expected.scores)
+        self.ties += ties
 
+    def close(self) -> tuple[Link, Link]:
+        """Return both links.
 
-def _excerpt(values: NDArray[np.int32], wrong: NDArray[np.bool_]) -> str:
-    """Return a whole score vector, or the first differing values of something longer."""
-    if values.ndim == 1 and values.size <= 16:
-        return str(values.tolist())
-    places = np.argwhere(wrong)[:4]
-    return ", ".join(f"{values[tuple(place)]} at {tuple(place.tolist())}" for place in places)
+        Raises:
+            VerificationError: as ``compare``.
+        """
+        scores = self.scores.close()
+        return self.activations.close(ties=self.ties), scores
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,8 +27,8 @@ from hwflow.lower.network import (
     Threshold,
 )
 
-# float64 holds every integer up to 2^53, so that sums below it are exact in BLAS too.
-EXACT = 2**53
+# Floats hold every integer up to here, so that sums below it are exact in BLAS too.
+EXACT_32, EXACT = 2**24, 2**53
 # Frames that are executed together: bounds the memory that windows of a large layer take.
 BATCH = 16
 
@@ -95,10 +95,12 @@ def _(layer: Pad, x: IntArray) -> IntArray:
 @_apply.register
 def _(layer: Conv, x: IntArray) -> IntArray:
     kernel = layer.weights.shape[1:3]
-    windows = _windows(x, cast(Pair, kernel), layer.stride, layer.dilation)
     matrix = layer.weights.transpose(3, 1, 2, 0).reshape(-1, len(layer.weights))
+    fast = _fast(x, matrix)
+    windows = _windows(x.astype(fast), cast(Pair, kernel), layer.stride, layer.dilation)
     shape = windows.shape[:3]
-    return _product(windows.reshape(-1, len(matrix)), matrix).reshape(*shape, -1)
+    sums = windows.reshape(-1, len(matrix)) @ matrix.astype(fast)
+    return sums.astype(np.int64).reshape(*shape, -1)
 
 
 @_apply.register
@@ -109,6 +111,8 @@ def _(layer: Depthwise, x: IntArray) -> IntArray:
 
 @_apply.register
 def _(layer: Threshold, x: IntArray) -> IntArray:
+    if layer.thresholds.shape[1] == 1:
+        return layer.output.low + layer.step * (x >= layer.thresholds[:, 0])
     count = np.empty_like(x)
     for channel, thresholds in enumerate(layer.thresholds):
         count[..., channel] = np.searchsorted(thresholds, x[..., channel], side="right")
@@ -140,16 +144,16 @@ def _(layer: Reshape, x: IntArray) -> IntArray:
     return x.reshape(len(x), 1, 1, -1)
 
 
-def _windows(x: IntArray, kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> IntArray:
+def _windows(x: NDArray[Any], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> NDArray[Any]:
     """Return the windows (N, OH, OW, C, KH, KW) of ``x`` (N, H, W, C), a view."""
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     view = sliding_window_view(x, span, axis=(1, 2))
     return view[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
 
 
-def _product(a: IntArray, b: IntArray) -> IntArray:
-    """Return the exact matrix product; through float64's fast one where that is safe."""
+def _fast(a: IntArray, b: IntArray) -> type[np.generic]:
+    """Return the fastest type in which products of values ``a`` with the matrix ``b`` are exact."""
     largest = int(np.abs(a).max(initial=0)) * int(np.abs(b).sum(axis=0).max(initial=0))
-    if largest >= EXACT:
-        return cast(IntArray, a @ b)
-    return cast(IntArray, (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
+    if largest < EXACT_32:
+        return np.float32
+    return np.float64 if largest < EXACT else np.int64

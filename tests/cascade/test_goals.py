@@ -98,6 +98,26 @@ def test_the_smallest_threshold_whose_losses_bound_the_loss(seed, eps, confidenc
 
 
 @some
+@given(seeds, st.sampled_from([0.0, 0.02, 0.1]), st.sampled_from(["accuracy", "losses"]))
+def test_three_stages_each_take_the_smallest_threshold_within_the_loss(seed, eps, criterion):
+    """The first decision with what the chosen second one makes of a frame, its own margin too."""
+    data = scored(seed, stages=3)
+    last = top2(data.scores[-1])[0] == data.labels
+
+    def lost(first, thresholds):
+        right = run_cascade(data.scores[first:], thresholds).prediction == data.labels
+        gained = 0 if criterion == "losses" else int(np.sum(right & ~last))
+        return int(np.sum(last & ~right)) - gained
+
+    allowed = math.floor(eps * len(last) + 1e-9)
+    chosen = ()
+    for stage in (1, 0):
+        tried = range(int(top2(data.scores[stage])[1].max()) + 2)
+        chosen = (next(t for t in tried if lost(stage, (t, *chosen)) <= allowed), *chosen)
+    assert thresholds_for(data, LossGoal(eps, criterion)) == chosen
+
+
+@some
 @given(seeds)
 def test_a_bound_is_stricter_than_the_count(seed):
     data = scored(seed)

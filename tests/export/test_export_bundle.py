@@ -193,6 +193,9 @@ def test_test_labels_do_not_reach_the_threshold(trained, exported, tmp_path, mon
     splits = load(RECIPE.dataset)
     splits.test.labels[:] = (splits.test.labels + 1) % 10
     monkeypatch.setattr(bundle_module, "load", lambda *_, **__: splits)
+    with pytest.raises(ConfigError, match="expected the splits that it was trained on"):
+        export(RECIPE, trained, tmp_path / "bundle")
+    monkeypatch.setattr(bundle_module, "check_splits", lambda *_: None)
     bundle = export(RECIPE, trained, tmp_path / "bundle")
     assert bundle.policy == exported[1].policy
     assert bundle.cascade.accuracy.value < exported[1].cascade.accuracy.value

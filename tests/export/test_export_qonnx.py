@@ -19,6 +19,7 @@ from hwflow.cost import total
 from hwflow.data import load
 from hwflow.errors import UnsupportedModelError, VerificationError
 from hwflow.export.freeze import freeze, reach, score_bits, weight_codes
+from hwflow.export.half_grid import MOST_GAIN_BITS
 from hwflow.export.qonnx_file import write_qonnx
 from hwflow.export.verify import QonnxFile, act_scales, compare, to_integers, trace_network
 from hwflow.nets import build
@@ -97,6 +98,28 @@ def test_ties_are_seen_where_batch_norm_allows_them(splits):
     assert ties > 0
 
 
+@pytest.mark.parametrize("widths", WIDTHS[:2], ids=["binary", "8 bit"])
+def test_frozen_gain_is_what_the_batch_norm_did(splits, widths):
+    """Also where the variance is so small that eps decides."""
+    network = trained(splits, **widths).eval()
+    did = []
+    with torch.no_grad():
+        for unit in network.units():
+            unit.norm.running_var[::2] = unit.norm.eps / 3
+            shape = (2, unit.norm.num_features)
+            ends = torch.zeros(shape)
+            ends[1] = 1.0
+            maps = ends if isinstance(unit.norm, torch.nn.BatchNorm1d) else ends[..., None, None]
+            low, high = unit.norm(maps).double().reshape(shape)
+            did.append((high - low).numpy())
+    for gain, frozen in zip(did, freeze(network), strict=True):
+        kept = frozen.gain_bits == MOST_GAIN_BITS
+        assert kept[::2].any()
+        # Half a unit of the last of its bits, and float32's rounding of the ends.
+        rounding = 2.0 ** -(MOST_GAIN_BITS - 1)
+        np.testing.assert_allclose(frozen.gain[kept], gain[kept], rtol=rounding)
+
+
 def test_dead_channels_survive_export(splits, tmp_path):
     network = trained(splits, weight_bit_width=4, act_bit_width=4)
     with torch.no_grad():
@@ -147,7 +170,7 @@ def test_changed_activation_is_caught_behind_equal_scores(splits):
     expected, ties = trace_network(network, freeze(network), splits.test.frames[:9])
     got, _ = trace_network(network, freeze(network), splits.test.frames[:9])
     got.activations[1][4, 0, 0, 0] *= -1
-    with pytest.raises(VerificationError, match=r"activations: 1 of \d+ .* frame 4"):
+    with pytest.raises(VerificationError, match=r"activations, layer conv1: 1 of \d+ .* frame 4"):
         compare("test", expected, got, ties=ties)
 
 

@@ -16,10 +16,10 @@ from tiny import stage
 from hwflow.errors import UnsupportedModelError
 from hwflow.export.canonical import canonical, integer_weights
 from hwflow.export.freeze import freeze, score_bits
-from hwflow.export.proof import write_proven
-from hwflow.export.verify import trace_network
-from hwflow.lower.evaluate import evaluate
-from hwflow.lower.lowering.lower import AUTO, lower
+from hwflow.export.proof import write
+from hwflow.export.verify import act_scales
+from hwflow.lower.agree import NetworkComparison
+from hwflow.lower.lowering import InputSpec, trace
 from hwflow.lower.read import read
 from hwflow.nets import Form, build
 
@@ -34,17 +34,18 @@ def proved(family, folder, **changes):
     recipe, shape = family_stage(family, **changes)
     path = Path(folder) / "net.onnx"
     frames = random_frames(shape, COUNT)
-    proven = write_proven(trained(recipe, shape), path, frames, name="test")
-    network = proven.network
-    expected, _ = trace_network(network, freeze(network), frames)
-    np.testing.assert_array_equal(proven.scores, expected.scores)
-    activations, scores = proven.links
+    proof = write(trained(recipe, shape), path, name="test")
+    ((_, executed),) = proof.run(frames)
+    activations, scores = proof.comparison.close()
     assert activations.ties == activations.mismatches == scores.mismatches == 0
-    assert activations.compared == sum(codes.size for codes in expected.activations) > 0
-    integers = lower(read(path), AUTO)
-    np.testing.assert_array_equal(evaluate(integers, frames), expected.scores)
-    assert np.abs(expected.scores).max() < 2 ** (score_bits(network) - 1)
-    return network, expected
+    size = sum(codes.size for codes in executed.activations)
+    assert activations.compared == size > 0
+    integers = NetworkComparison("test", trace(read(path), InputSpec()), act_scales(proof.network))
+    integers.add(frames, executed)
+    assert integers.activations.close().compared == size
+    assert integers.scores.close().compared == executed.scores.size
+    assert np.abs(executed.scores).max() < 2 ** (score_bits(proof.network) - 1)
+    return proof.network, executed
 
 
 def cases():

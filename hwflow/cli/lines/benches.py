@@ -59,7 +59,7 @@ def bench_train(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Measure training: speed, time to an accuracy on Fashion-MNIST, kills at random moments."""
+    """Measure training: speed, time to an accuracy, kills at random moments, exactness."""
     bench.train(
         start(json, verbose),
         data=data,
