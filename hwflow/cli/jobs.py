@@ -73,8 +73,8 @@ SIZING = (
 )
 # What tells of a cascade at its thresholds.
 EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
-# What counts a network's operations; no other cost is part of a bundle.
-_COUNTS = ("cost/__init__.py", "cost/bops.py")
+# What counts a network's operations and names its nodes; no price is part of a bundle.
+_COUNTS = ("cost/__init__.py", "cost/bops.py", "cost/nodes.py")
 _PACKAGES = {
     "train": ("data", "nets", "train"),
     "export": ("data", "nets", "train", "export", *_COUNTS, "cascade"),
