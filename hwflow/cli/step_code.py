@@ -42,8 +42,8 @@ SIZING = (
 )
 # What tells of a cascade at its thresholds.
 EVALUATION = ("report/evaluate.py", "report/evaluation.py", "report/scored.py")
-# What counts a network's operations; no other cost is part of a bundle.
-_COUNTS = ("cost/__init__.py", "cost/bops.py")
+# What counts a network's operations and names its nodes; no price is part of a bundle.
+_COUNTS = ("cost/__init__.py", "cost/bops.py", "cost/nodes.py")
 # What is known of the registers' fields; the RTL itself is an input of the steps that read it.
 _REGISTERS = "rtl/registers.py"
 _PACKAGES = {

@@ -28,6 +28,11 @@ class LayerCost:
         return self.fan_in * self.outputs
 
     @property
+    def weight_bits(self) -> int:
+        """Bits of all weights."""
+        return self.params * self.weight_bit_width
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates per frame."""
         return self.params * self.pixels
@@ -43,6 +48,7 @@ class NetworkCost:
     """Sums over the layers of one stage, per frame."""
 
     params: int
+    weight_bits: int
     macs: int
     bops: int
 
@@ -52,6 +58,7 @@ def total(layers: Iterable[LayerCost]) -> NetworkCost:
     layers = tuple(layers)
     return NetworkCost(
         params=sum(layer.params for layer in layers),
+        weight_bits=sum(layer.weight_bits for layer in layers),
         macs=sum(layer.macs for layer in layers),
         bops=sum(layer.bops for layer in layers),
     )

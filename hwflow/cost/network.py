@@ -1,41 +1,50 @@
-"""Expected hardware of a network before it is exported: its matrix units at a target II.
+"""Expected hardware of a network before it is trained: cycles, LUTs, block RAM at a target II.
 
-Folds every weight layer so that it takes no more cycles than the target, at the fewest LUTs that
-the fitted models say, with the products in LUTs. Left out is what a layer list does not tell:
-window generators, width converters, FIFOs, thresholds and pools. ``hwflow build`` prices these too.
-All figures are estimated.
+The nodes of a network are taken as one chain, the branches of a residual block one after the other,
+and folded together at the least cost, as ``hwflow build`` does: width converters and FIFOs between
+two nodes are priced by their lanes. Figures of a build differ by what it alone knows: the trained
+thresholds, weights and FIFO depths. All figures are estimated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import ceil, inf
 
-from hwflow.cost.bops import LayerCost
-from hwflow.cost.matrix import Matrix
+from hwflow.cost.foldings import MOST_LANES, SLACK_WORDS, Option, options
 from hwflow.cost.model import price
+from hwflow.cost.nodes import Node, Products, Windows
 from hwflow.cost.resources import Resources
+from hwflow.cost.streams import Converter, Fifo
 from hwflow.errors import ConfigError
 
 PROVENANCE = "estimated"
-# Lanes beyond which no folding is tried.
-MOST_LANES = 8192
+# What a BRAM36 and a DSP are worth in LUTs, and the share of the pace from which on a matrix unit
+# must not wait for a window generator: as hwflow.dataflow.folding.plan and .streams have them.
+_BRAM36_LUTS, _DSP_LUTS = 380, 121
+_CRITICAL_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """A weight layer at its folding: ``cycles`` per frame and what its matrix unit takes."""
+    """A node at its folding: ``cycles`` per frame; ``resources``: with what stands in front.
+
+    ``pe``, ``simd``: of a matrix unit.
+    """
 
     name: str
-    pe: int
-    simd: int
+    kind: str
     cycles: int
     resources: Resources
+    pe: int | None = None
+    simd: int | None = None
 
 
 @dataclass(frozen=True)
 class NetworkEstimate:
-    """All weight layers; ``ii_cycles``: of the slowest one."""
+    """All nodes in order; ``ii_cycles``: of the slowest one."""
 
     layers: tuple[LayerEstimate, ...]
 
@@ -50,55 +59,109 @@ class NetworkEstimate:
         return sum((layer.resources for layer in self.layers), Resources())
 
 
-def estimate(layers: Iterable[LayerCost], *, target_ii: int) -> NetworkEstimate:
-    """Return the cheapest folding of each of ``layers`` within ``target_ii`` cycles a frame.
+@dataclass(frozen=True)
+class _Way:
+    """The cheapest way to an option: its worth in LUTs, and the nodes on it."""
+
+    worth: float
+    option: Option
+    told: tuple[LayerEstimate, ...]
+
+
+def estimate(nodes: Sequence[Node], *, target_ii: int) -> NetworkEstimate:
+    """Return the cheapest folding of ``nodes`` within ``target_ii`` cycles a frame.
 
     Raises:
-        ConfigError: naming a layer that no folding makes so fast.
+        ConfigError: naming a node that no folding makes so fast.
     """
-    return NetworkEstimate(tuple(_fold(layer, target_ii) for layer in layers))
+    ways: list[_Way] = []
+    before: Node | None = None
+    for node in nodes:
+        fast = [option for option in options(node) if option.cycles <= target_ii]
+        if not fast:
+            raise ConfigError(_too_slow(node, target_ii))
+        ways = [_cheapest(node, option, before, ways, target_ii) for option in _useful(fast)]
+        before = node
+    return NetworkEstimate(min(ways, key=lambda way: way.worth).told)
 
 
-def _fold(layer: LayerCost, target_ii: int) -> LayerEstimate:
-    fitting = []
-    for pe in _divisors(layer.outputs):
-        # The fewest lanes that are fast enough: more cost more at the same PE.
-        rows = layer.outputs // pe * layer.pixels
-        simd = next(
-            (
-                lanes
-                for lanes in _divisors(layer.fan_in)
-                if rows * layer.fan_in // lanes <= target_ii
-            ),
-            None,
-        )
-        if simd is not None and pe * simd <= MOST_LANES:
-            cycles = rows * layer.fan_in // simd
-            resources = price(_matrix(layer, pe, simd))
-            fitting.append(LayerEstimate(layer.name, pe, simd, cycles, resources))
-    if not fitting:
-        raise ConfigError(
-            f"layer {layer.name}: no folding of {layer.outputs} × {layer.fan_in} at "
-            f"{layer.pixels} pixels takes {target_ii} cycles or fewer with {MOST_LANES} lanes; "
-            "allow more cycles, or make the layer smaller"
-        )
-    return min(fitting, key=lambda found: (found.resources.lut, found.pe))
+def _useful(found: Sequence[Option]) -> list[Option]:
+    """Return the cheapest of those with the same lanes; more lanes than these only cost more."""
+    best: dict[tuple[int, int], Option] = {}
+    for option in found:
+        key = option.in_lanes, option.out_lanes
+        if key not in best or _worth(_own(option)) < _worth(_own(best[key])):
+            best[key] = option
+    return list(best.values())
 
 
-def _matrix(layer: LayerCost, pe: int, simd: int) -> Matrix:
-    weight = max(1, 2 ** (layer.weight_bit_width - 1) - 1)
-    act = max(1, 2**layer.act_bit_width - 1)
-    return Matrix(
-        rows=layer.outputs,
-        columns=layer.fan_in,
-        pe=pe,
-        simd=simd,
-        weight_bits=layer.weight_bit_width,
-        act_bits=layer.act_bit_width,
-        acc_bits=(layer.fan_in * weight * act).bit_length() + 1,
-        depthwise=layer.depthwise,
+def _cheapest(
+    node: Node, option: Option, before: Node | None, ways: Sequence[_Way], target: int
+) -> _Way:
+    own = _own(option)
+    found: _Way | None = None
+    link = Resources()
+    for way in ways:
+        between = _link(way.option, option, before, node, target)
+        worth = inf if between is None else way.worth + _worth(between)
+        if between is not None and (found is None or worth < found.worth):
+            found, link = _Way(worth, way.option, way.told), between
+    matrix = option.matrix
+    told = LayerEstimate(
+        node.name,
+        option.blocks[0].kind,
+        option.cycles,
+        own + link,
+        None if matrix is None else matrix.pe,
+        None if matrix is None else matrix.simd,
     )
+    if before is None:
+        return _Way(_worth(own), option, (told,))
+    if found is None:
+        return _Way(inf, option, ())
+    return _Way(found.worth + _worth(own), option, (*found.told, told))
 
 
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+def _link(
+    source: Option, target: Option, before: Node | None, node: Node, pace: int
+) -> Resources | None:
+    """Return converter and FIFO between two nodes; None where they do not fit together."""
+    windows = isinstance(before, Windows)
+    if windows and isinstance(node, Products) and node.cost.depthwise:
+        if source.out_lanes != target.in_lanes:
+            return None
+        return _stream(source.out_lanes, target.in_lanes, SLACK_WORDS + 1, node.in_bits)
+    words = target.words
+    if windows and isinstance(node, Products) and target.cycles >= _CRITICAL_SHARE * pace:
+        vectors = ceil(source.refill * node.cost.pixels / target.cycles)
+        words += (words - SLACK_WORDS) * vectors
+    return _stream(source.out_lanes, target.in_lanes, words, node.in_bits)
+
+
+@cache
+def _stream(in_lanes: int, out_lanes: int, words: int, bits: int) -> Resources:
+    """Return a FIFO of ``words`` as their reader takes them, and a converter in front or behind."""
+    converter = Resources()
+    if in_lanes != out_lanes:
+        converter = price(Converter(in_lanes * bits, out_lanes * bits))
+    if in_lanes <= out_lanes:
+        return converter + price(Fifo(words, out_lanes * bits))
+    words = max(SLACK_WORDS + 1, ceil(words * out_lanes / in_lanes))
+    return converter + price(Fifo(words, in_lanes * bits))
+
+
+def _worth(resources: Resources) -> float:
+    return resources.lut + _BRAM36_LUTS * resources.bram36 + _DSP_LUTS * resources.dsp
+
+
+@cache
+def _own(option: Option) -> Resources:
+    return sum((price(block) for block in option.blocks), Resources())
+
+
+def _too_slow(node: Node, target_ii: int) -> str:
+    fastest = min(option.cycles for option in options(node))
+    return (
+        f"layer {node.name}: no folding takes {target_ii} cycles or fewer with up to {MOST_LANES} "
+        f"lanes, the fastest {fastest}; allow more cycles, or make the layer smaller"
+    )

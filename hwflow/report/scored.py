@@ -41,6 +41,14 @@ class ScoredCascade:
     thresholds: tuple[int, ...]
     calibration: CalibrationRecipe | None
 
+    def __post_init__(self) -> None:
+        for name, data in self.splits.items():
+            if data.split != name:
+                raise ValueError(
+                    f"{self.name}: frames of the {data.split!r} split given as {name!r}: "
+                    "temperatures and thresholds are chosen on the validation split"
+                )
+
     @property
     def bops(self) -> tuple[int, ...]:
         """BOPs per frame of each stage."""

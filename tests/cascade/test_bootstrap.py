@@ -7,7 +7,7 @@ import pytest
 from score_data import scored
 
 from hwflow.cascade.bootstrap import draws, policy_intervals, threshold_intervals
-from hwflow.cascade.goals import AccuracyGoal, CostGoal, ExitRateGoal, LossGoal
+from hwflow.cascade.goals import AccuracyGoal, BoundedLossGoal, CostGoal, ExitRateGoal, LossGoal
 from hwflow.cascade.view import ScoredSplit, view
 
 BOPS = (10, 100)
@@ -71,7 +71,14 @@ def test_intervals_are_as_wide_as_the_normal_approximation():
 
 
 @pytest.mark.parametrize(
-    "goal", [LossGoal(0.02, "losses"), AccuracyGoal(0.8), ExitRateGoal(0.5), CostGoal(60, BOPS)]
+    "goal",
+    [
+        LossGoal(0.02, "losses"),
+        BoundedLossGoal(0.03),
+        AccuracyGoal(0.8),
+        ExitRateGoal(0.5),
+        CostGoal(60, BOPS),
+    ],
 )
 def test_the_interval_of_a_threshold_covers_those_of_other_samples(goal):
     """95 % of the thresholds that fresh samples choose, give or take what 60 samples tell."""

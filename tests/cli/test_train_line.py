@@ -36,3 +36,35 @@ def test_wrong_option_is_named(hwflow, options, named):
     done = hwflow("train", DIGITS, *options, "--json", "--dry-run")
     assert done.code == 2
     assert named in done.err
+
+
+def test_what_to_expect_in_hardware_needs_no_training(hwflow, tmp_path):
+    line = ("train", DIGITS, "--dry-run", "--target-ii", 4800, "--out", tmp_path / "train")
+    done = hwflow(*line, "--json")
+    found = json.loads(done.out)["expected"]
+    assert (found["target_ii_cycles"], found["provenance"]) == (4800, "estimated")
+    assert [stage["name"] for stage in found["stages"]] == ["stage0", "stage1"]
+    for stage in found["stages"]:
+        assert stage["cycles"] == max(layer["cycles"] for layer in stage["layers"]) <= 4800
+        assert min(stage[name] for name in ("params", "macs", "bops", "lut", "ff")) > 0
+    binary, wide = found["stages"]
+    assert binary["weight_bits"] == binary["params"]
+    assert wide["weight_bits"] == 8 * wide["params"]
+    assert not (tmp_path / "train").exists()
+    assert f"{binary['lut']:,}" in hwflow(*line).out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--target-ii", "4800"], "add --dry-run"),
+        (
+            ["--target-ii", "20", "--dry-run"],
+            "--target-ii 20: stage stage0: layer conv0: no folding",
+        ),
+    ],
+)
+def test_what_cannot_be_expected_is_told(hwflow, options, told):
+    done = hwflow("train", DIGITS, *options)
+    assert done.code == 2
+    assert told in " ".join(done.err.split())

@@ -10,6 +10,7 @@ def test_by_hand():
     dense = LayerCost("fc", 64, 10, 1, 8, 4)
     assert (conv.params, conv.macs, conv.bops) == (432, 84672, 677376)
     sums = total([conv, dense])
+    assert sums.weight_bits == 432 + 640 * 8
     assert (sums.params, sums.macs, sums.bops) == (432 + 640, 84672 + 640, 677376 + 640 * 32)
 
 

@@ -126,6 +126,11 @@ def test_test_frames_choose_neither_thresholds_nor_temperatures(cascade):
         assert new.chosen.accuracy.value < old.chosen.accuracy.value
 
 
+def test_test_frames_are_no_validation_frames_under_that_name(cascade):
+    with pytest.raises(ValueError, match="frames of the 'test' split given as 'validation'"):
+        dataclasses.replace(cascade, splits={"validation": cascade.splits["test"]})
+
+
 def test_without_validation_frames_nothing_is_chosen():
     cascade = noisy()
     bare = dataclasses.replace(cascade, splits={"test": cascade.splits["test"]})

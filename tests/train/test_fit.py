@@ -16,6 +16,7 @@ from hwflow.train.evaluate import accuracy, real_scores
 from hwflow.train.frames import Batches
 from hwflow.train.launch import here
 from hwflow.train.norms import norms_of
+from hwflow.train.rates import rate
 from hwflow.train.state import Settings
 
 pytestmark = pytest.mark.train
@@ -176,6 +177,56 @@ def test_frozen_epochs_keep_statistics():
     assert not torch.equal(statistics[11], frozen[0])
     (norm,) = norms_of(state.network)
     assert torch.equal(norm.running_mean, frozen[0])
+
+
+SGD = {"optimiser": {"kind": "sgd", "momentum": 0.9}}
+
+
+@pytest.mark.parametrize(
+    ("plain", "changed"),
+    [
+        ({}, SGD),
+        (SGD, {"optimiser": {"kind": "sgd", "momentum": 0.5}}),
+        (SGD, {"optimiser": {"kind": "sgd", "momentum": 0.9, "nesterov": True}}),
+        (SGD, {**SGD, "weight_decay": 0.1}),
+        ({}, {"weight_decay": 0.5}),
+        ({}, {"max_shift": 1}),
+        ({}, {"flip": True}),
+        ({}, {"cutout": 2}),
+        ({}, {"label_smoothing": 0.1}),
+        ({}, {"ema_decay": 0.9}),
+        ({}, {"frozen_epochs": 1}),
+        ({}, {"schedule": {"kind": "cosine", "warmup_epochs": 1}}),
+        ({}, {"schedule": {"kind": "step", "milestones": [2]}}),
+    ],
+    ids=lambda told: ",".join(told),
+)
+def test_every_option_changes_the_weights(plain, changed):
+    first, second = (run(settings(**told)).network for told in (plain, changed))
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert not all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"kind": "cosine", "warmup_epochs": 0.5},
+        {"kind": "step", "milestones": [1, 2], "factor": 0.5},
+    ],
+)
+def test_each_step_has_the_rate_of_its_schedule(schedule):
+    told, watch = settings(schedule=schedule), Watch()
+    run(told, watch=watch)
+    assert watch.rates == [
+        rate(told.training.schedule, lr=told.lr, step=step, steps=18, span=3) for step in range(18)
+    ]
+
+
+def test_validation_sees_the_average():
+    """What it takes for the best is then the average, as at the end of a run without patience."""
+    best, last = (run(settings(epochs=1, ema_decay=0.9, **more)) for more in ({"patience": 1}, {}))
+    pairs = zip(best.network.parameters(), last.network.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_many_frames_are_settled_by_an_even_choice(monkeypatch):

@@ -277,6 +277,13 @@ def test_training_leaves_the_global_generator_alone(tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_event_files_are_written_where_asked_for(tmp_path):
+    options = TrainOptions(tensorboard=True)
+    train(recipe(stage_data(training={"epochs": 1, "lr": 0.01})), tmp_path, options=options)
+    (events,) = (tmp_path / "tensorboard" / "stage0").iterdir()
+    assert b"validation_accuracy" in events.read_bytes()
+
+
 def test_seeds_of_different_parts_differ():
     seeds = {derive_seed(a, b) for a in range(20) for b in range(20)}
     assert len(seeds) == 400

@@ -59,6 +59,15 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files beside the CSV.")
     ] = False,
+    target_ii: Annotated[
+        int | None,
+        typer.Option(
+            "--target-ii",
+            min=1,
+            help="With --dry-run: what to expect in hardware at so many cycles a frame.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = None,
     seed: Seed = None,
     set_: Set = None,
@@ -82,6 +91,7 @@ def train(
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,
         ),
+        target_ii=target_ii,
         dry_run=dry_run,
     )
 
