@@ -82,13 +82,14 @@ class NetworkExactness(StrictModel):
 
 def exact(root: Path, *, data: Path | None, threads: int, progress: Progress = silent) -> Result:
     """Compare every family at every width; works in ``root``."""
-    splits: list[Splits] = []
+    splits: dict[str, Splits] = {}
     place = DataRoot(data)
 
     def frames(recipe: Recipe) -> Splits:
-        if not splits:
-            splits.append(_fewer(load_data(recipe.dataset, place), TRAINING_FRAMES))
-        return splits[0]
+        key = recipe.dataset.model_dump_json()
+        if key not in splits:
+            splits[key] = _fewer(load_data(recipe.dataset, place), TRAINING_FRAMES)
+        return splits[key]
 
     found: dict[str, NetworkExactness] = {}
     names = list(train_recipes.exact_names())
@@ -117,6 +118,7 @@ def exact(root: Path, *, data: Path | None, threads: int, progress: Progress = s
         found[name] = load(NetworkExactness, root / name / RESULT)
     details = {
         name: {
+            "dataset": train_recipes.exact(*key).dataset.model_dump(mode="json"),
             "net": train_recipes.exact(*key).stages[0].net.model_dump(mode="json"),
             **found[name].model_dump(mode="json"),
         }

@@ -106,7 +106,11 @@ def _(layer: Conv, x: IntArray) -> IntArray:
 @_apply.register
 def _(layer: Depthwise, x: IntArray) -> IntArray:
     windows = _windows(x, cast(Pair, layer.weights.shape[1:]), layer.stride, layer.dilation)
-    return cast(IntArray, np.einsum("nhwcij,cij->nhwc", windows, layer.weights))
+    # One place of the kernel after the other: several times as fast as numpy's einsum.
+    sums = np.zeros(windows.shape[:4], np.int64)
+    for row, column in np.ndindex(layer.weights.shape[1:]):
+        sums += windows[..., row, column] * layer.weights[:, row, column]
+    return sums
 
 
 @_apply.register

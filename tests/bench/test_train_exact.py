@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tiny import recipe, stage_data
+from tiny import recipe as tiny_recipe
+from tiny import stage_data
 
 from hwflow.bench import train_exact, train_recipes
 from hwflow.bench.train_exact import RESULT, Compared, NetworkExactness, exact, figures
@@ -17,9 +18,10 @@ def test_every_family_at_every_width_is_a_network():
     names = list(train_recipes.exact_names())
     assert set(names) == {(family, bits) for family in _FAMILIES for bits in (1, 4, 8)}
     for family, bits in names:
-        (stage,) = train_recipes.exact(family, bits).stages
+        recipe = train_recipes.exact(family, bits)
+        (stage,), side = recipe.stages, 28 + 2 * recipe.dataset.pad
         assert stage.net.name == family
-        network = build(stage, (32, 32, 1), 10)
+        network = build(stage, (side, side, 1), 10)
         assert {unit.cost.weight_bit_width for unit in network.units()} == {bits}
         assert {unit.output.bits for unit in network.units()} <= {bits, bits + 1}  # + sign
 
@@ -72,7 +74,7 @@ def test_a_network_is_compared_once(tmp_path, monkeypatch):
     stage = stage_data(weight_bit_width=4, act_bit_width=4)
     dataset = DigitsDataset(name="digits", upscale=1)
     monkeypatch.setattr(train_recipes, "exact_names", lambda: iter([("vgg_tiny", 4)]))
-    monkeypatch.setattr(train_recipes, "exact", lambda family, bits: recipe(stage))
+    monkeypatch.setattr(train_recipes, "exact", lambda family, bits: tiny_recipe(stage))
     monkeypatch.setattr(train_exact, "GRAPH_FRAMES", 12)
     found = exact(tmp_path, data=None, threads=1)
     assert all(one.holds for one in found.figures if one.goal is not None)
