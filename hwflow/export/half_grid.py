@@ -41,6 +41,11 @@ class Quantiser:
         """Distance from 0 to the largest value."""
         return float((2**self.bits - 1) * self.scale)
 
+    @property
+    def lowest(self) -> float:
+        """The smallest value."""
+        return -self.span if self.signed or self.bits == 1 else 0.0
+
     def on_tie(self, values: FloatArray) -> NDArray[np.bool_]:
         """Return where ``values`` (float64, exact) lie exactly between two steps."""
         steps = values / self.scale
@@ -139,8 +144,11 @@ def _constant(bias: float, step: float, bound: int, quantiser: Quantiser) -> tup
     """Return (gain, bias) of a channel whose output never changes (batch-norm weight about 0).
 
     A gain of zero would ask for infinite thresholds. A power of two this small moves the output by
-    less than the distance from bias to the nearest switch point, so it does the same.
+    less than the distance from bias to the nearest switch point, so it does the same. A bias that
+    is more than a step beyond the last code moves to there, which changes no code, as float32 may
+    not hold it where it was.
     """
+    bias = min(max(bias, quantiser.lowest - quantiser.scale), quantiser.span + quantiser.scale)
     grid = quantiser.scale / 4  # switch points lie on even multiples, the bias on odd halves
     shifted = float((np.floor(bias / grid) + 0.5) * grid)
     room = grid / 4

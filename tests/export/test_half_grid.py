@@ -31,10 +31,11 @@ def convert(gain, bias, *, step, bound, quantiser):
 
 def switch_points(quantiser):
     """Exact values at which the code changes, that is, the ties."""
-    if quantiser.bits == 1:
+    if quantiser.bits == 1 and not quantiser.signed:
         return [Fraction(0)]
-    scale = Fraction(quantiser.scale)
-    return [(code + Fraction(1, 2)) * scale for code in range(2**quantiser.bits - 1)]
+    scale, highest = Fraction(quantiser.scale), 2**quantiser.bits - 1
+    lowest = -highest if quantiser.signed else 0
+    return [(code + Fraction(1, 2)) * scale for code in range(lowest, highest)]
 
 
 def exact(grid, step, accumulator):
@@ -103,23 +104,42 @@ def test_gain_gives_up_bits_for_range():
     assert (255 / 64 + abs(grid.bias[0]) + spacing) * 2 / spacing <= FLOAT32_INTEGERS
 
 
+def code(value, quantiser):
+    """Switch points below an exact ``value``: the code's place among the codes."""
+    return sum(value > point for point in switch_points(quantiser))
+
+
 @pytest.mark.parametrize("gain", [0.0, 1e-20, -1e-20])
-@pytest.mark.parametrize("bias", [-1.0, -1e-9, 0.0, 1e-9, 0.3, 0.5, 9.0])
-@pytest.mark.parametrize("bits", [1, 4, 8])
-def test_vanishing_gain_gives_a_constant_channel(gain, bias, bits):
-    quantiser = Quantiser(bits, 1.0 if bits == 1 else 4.0 / 2**bits)
+@pytest.mark.parametrize(
+    "bias",
+    [-1.0, -1e-9, 0.0, 1e-9, 0.3, 0.5, 9.0, -9.0, 1e6 + 0.3, 2.0**25 + 4, -1e9, 1e30],
+)
+@pytest.mark.parametrize(
+    "quantiser",
+    [
+        Quantiser(1, 1.0),
+        Quantiser(4, 0.25),
+        Quantiser(8, 1 / 64),
+        Quantiser(1, 1.0, signed=True),
+        Quantiser(4, 0.25, signed=True),
+    ],
+)
+def test_vanishing_gain_gives_a_constant_channel(gain, bias, quantiser):
     bound, step = 2**18, 2.0**-6
     grid = convert(gain, bias, step=step, bound=bound, quantiser=quantiser)
     assert grid.gain[0] != 0.0  # a zero would ask for infinite thresholds
-    points = switch_points(quantiser)
     codes = set()
     for accumulator in (-bound, -1, 0, 1, bound):
         value = exact(grid, step, accumulator)
-        assert value not in points
-        codes.add(sum(value > point for point in points))
+        assert value not in switch_points(quantiser)
+        codes.add(code(value, quantiser))
     assert len(codes) == 1
-    # Within one quarter of a step of the trained bias, so at most a neighbouring code.
-    assert abs(grid.bias[0] - bias) <= quantiser.scale / 4
+    assert np.array_equal(np.float32([grid.gain[0], grid.bias[0]]), [grid.gain[0], grid.bias[0]])
+    if quantiser.lowest <= bias <= quantiser.span:
+        # Within one quarter of a step of the trained bias, so at most a neighbouring code.
+        assert abs(grid.bias[0] - bias) <= quantiser.scale / 4
+    else:  # clamped, which changes no code
+        assert codes == {code(Fraction(bias), quantiser)}
 
 
 def test_gain_between_constant_and_exact_is_refused():
