@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +16,7 @@ biases = st.floats(-6.0, 6.0)
 quantisers = st.sampled_from([1, 2, 3, 4, 8]).map(
     lambda bits: Quantiser(bits, 1.0 if bits == 1 else 4.0 / 2**bits)
 )
+WIDE = Quantiser(8, 1 / 64)
 steps = st.integers(-14, 0).map(lambda exponent: 2.0**exponent)
 
 
@@ -145,6 +147,42 @@ def test_vanishing_gain_gives_a_constant_channel(gain, bias, quantiser):
 def test_gain_between_constant_and_exact_is_refused():
     with pytest.raises(UnsupportedModelError, match=r"layer, channel 0.*too small"):
         convert(1e-6, 0.0, step=1.0, bound=2**23, quantiser=Quantiser(8, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("gain", "bias"), [(1.0, 1e7), (-1.0, -1e7), (3.0, -1e9), (-0.01, 1e30), (1e28, -1e38)]
+)
+@pytest.mark.parametrize(
+    "quantiser", [Quantiser(1, 1.0), Quantiser(4, 0.25), Quantiser(4, 0.25, signed=True)]
+)
+def test_a_saturated_channel_is_constant(gain, bias, quantiser):
+    """Its bias has no place in float32, and needs none: no accumulator reaches a switch point."""
+    bound, step = 1000, 2.0**-7
+    grid = convert(gain, bias, step=step, bound=bound, quantiser=quantiser)
+    assert grid.gain_bits[0] == 0
+    trained = {code(Fraction(gain * a * step + bias), quantiser) for a in (-bound, 0, bound)}
+    assert trained == {0 if bias < 0 else len(switch_points(quantiser))}
+    for accumulator in (-bound, 0, bound):
+        assert {code(exact(grid, step, accumulator), quantiser)} == trained
+
+
+def test_a_saturated_channel_that_float32_holds_stays_as_it_was():
+    grid = convert(1.0, 100.3, step=1.0, bound=10, quantiser=Quantiser(4, 0.25))
+    assert grid.gain_bits[0] == 8
+    assert abs(grid.bias[0] - 100.3) <= 2.0**-8
+
+
+@pytest.mark.parametrize(("gain", "bias"), [(1e28, 1e30), (-1e28, 1e30), (20.0, 1e7)])
+def test_a_bias_that_is_the_cause_is_named(gain, bias):
+    with pytest.raises(
+        UnsupportedModelError, match=rf"bias -?{re.escape(f'{bias:.3e}')} is too large"
+    ):
+        convert(gain, -bias if gain < 0 else bias, step=1.0, bound=2**23, quantiser=WIDE)
+
+
+def test_a_gain_beyond_float32_is_refused():
+    with pytest.raises(UnsupportedModelError, match=r"gain 1.000e\+39 is beyond float32's"):
+        convert(1e39, 0.1, step=1.0, bound=100, quantiser=WIDE)
 
 
 def test_errors_name_layer_and_channel():
