@@ -140,6 +140,22 @@ def test_xnor_scale_is_the_mean_magnitude():
     np.testing.assert_allclose(weights(weight).numpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("form", [Form.FAST, Form.BREVITAS])
+def test_xnor_gradient_is_that_of_sign_and_mean(form):
+    """By hand: α = (0.5 + 0.25 + 2 + 1.25) / 4 = 1; Σ g · sign = 1 - 2 - 4 + 8 = 3, over 4."""
+    weights = Weights("xnor", 1, power_of_two=False, per_channel=True)
+    layer = QuantLinear(4, 2, bias=False, **weights.brevitas())
+    with torch.no_grad():
+        layer.weight[0] = torch.tensor([0.5, -0.25, -2.0, 1.25])
+    upstream = torch.tensor([[1.0, 2.0, 4.0, 8.0], [0.0] * 4])
+    quantised = weights(layer.weight) if form is Form.FAST else layer.quant_weight().value
+    (got,) = torch.autograd.grad(quantised, [layer.weight], upstream)
+    of_mean = [0.75, -0.75, -0.75, 0.75]
+    of_sign = [1.0, 2.0, 0.0, 0.0]  # none where |w| > 1
+    assert got[0].tolist() == [a + b for a, b in zip(of_mean, of_sign, strict=True)]
+    assert not got[1].any()  # a channel's mean is its own
+
+
 @pytest.mark.parametrize(("name", "bits"), [case for case in WEIGHTS if case[0] != "sign"])
 def test_power_of_two_scales_are(name, bits):
     weights = Weights(name, bits, power_of_two=True, per_channel=True)
