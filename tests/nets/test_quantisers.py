@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hwflow.nets import Form
-from hwflow.nets.activations import ACT_RANGE, HWGQ_STEPS, Activation, new_scale
+from hwflow.nets.activations import ACT_RANGE, Activation, new_scale
 from hwflow.nets.layers import QuantLinear
 from hwflow.nets.scales import LearnedScale
 from hwflow.nets.weights import Weights
@@ -18,6 +18,7 @@ WEIGHTS = [("sign", 1), ("xnor", 1)] + [
     (name, bits) for name in ("int", "dorefa", "learned_step") for bits in (2, 3, 4, 8)
 ]
 WIDE_ACTS = ("uint", "hwgq", "dorefa", "pact", "learned_step")
+AROUND = (0.9, 0.995, 1.005, 1.1)
 ACTS = [("sign", 1)] + [(name, bits) for name in WIDE_ACTS for bits in (2, 3, 4, 8)]
 
 
@@ -119,18 +120,27 @@ def test_pact_learns_from_what_it_clips():
     assert float(got) == pytest.approx(2 * ACT_RANGE * np.log(2))  # two values; d α / d log2 s
 
 
-@pytest.mark.parametrize("bits", sorted(HWGQ_STEPS))
-def test_hwgq_steps_minimise_the_error_of_a_half_gaussian(bits):
-    """By the rule behind the published constants: levels 1 … 2**bits - 1 steps, no zero."""
-    x = np.linspace(0, 8, 80_001)
+def half_gaussian_error(step, act):
+    """Mean squared error of the codes of ``act``, by sums.
+
+    Of max(x, 0) with x a unit Gaussian, or, on codes of both signs, of x itself.
+    """
+    x = np.linspace(-8, 8, 160_001)
     density = np.exp(-(x**2) / 2)
+    codes = np.clip(np.rint(x / step), act.low, act.high)
+    wanted = x if act.low else np.maximum(x, 0)
+    return ((codes * step - wanted) ** 2 * density).sum() / density.sum()
 
-    def error(step):
-        codes = np.clip(np.rint(x / step), 1, 2**bits - 1)
-        return ((codes * step - x) ** 2 * density).sum()
 
-    step = HWGQ_STEPS[bits]
-    assert error(step) < min(error(step * 1.03), error(step * 0.97))
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_hwgq_steps_have_the_least_error_of_a_half_gaussian(bits, signed):
+    for power_of_two in (False, True):
+        scale = new_scale("hwgq", bits, power_of_two=power_of_two)
+        act = Activation("hwgq", bits, scale, Form.FAST, signed=signed)
+        others = [2.0**-e for e in range(9)] if power_of_two else [act.value * r for r in AROUND]
+        least = half_gaussian_error(act.value, act)
+        assert all(half_gaussian_error(step, act) > least for step in others if step != act.value)
 
 
 def test_xnor_scale_is_the_mean_magnitude():
