@@ -14,7 +14,6 @@ The signed variant, for the branches of a residual block, has codes -(2**k - 1) 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -112,8 +111,7 @@ class Activation(nn.Module):
         # Range of a canonical quantiser; none where the scale is learned, or not a power of two.
         self._range: float | None = None
         if isinstance(scale, ConstScale) and name in ("sign", "uint"):
-            exact = math.frexp(scale.value)[0] == 0.5
-            self._range = scale.value * (self.high + 1) if exact else None
+            self._range = scale.value * (self.high + 1) if scale.power_of_two else None
         if form is Form.BREVITAS:
             self.quant = self._brevitas()
 
@@ -133,7 +131,17 @@ class Activation(nn.Module):
         return value_of(self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the quantised ``x``, or in float form the clipped one."""
+        """Return the quantised ``x``, or in float form the clipped one, of ``x``'s type.
+
+        bfloat16 holds a code times a power of two exactly, so there all is done in ``x``'s type.
+        Other scales divide in float32, so that the codes are those of float32; the result is
+        rounded to ``x``'s type.
+        """
+        if self.form is Form.FLOAT or self.scale.power_of_two:
+            return self._quantised(x)
+        return self._quantised(x.float()).to(x.dtype)
+
+    def _quantised(self, x: Tensor) -> Tensor:
         if self.form is Form.BREVITAS:
             quantised: Tensor = self.quant(x)
             return quantised

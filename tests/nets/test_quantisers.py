@@ -191,11 +191,20 @@ def test_learned_scale_starts_where_lsq_does():
     assert float(weights.step(latent())) == pytest.approx(float(expected))
 
 
-def test_half_precision_keeps_its_type():
-    """As under autocast: 8-bit codes fit bfloat16's significand."""
-    values = torch.randn(50, 1, dtype=torch.bfloat16)
-    for name, bits in ACTS:
-        scale = new_scale(name, bits, power_of_two=True)
-        act = Activation(name, bits, scale, Form.FAST)
-        assert act(values).dtype == torch.bfloat16
-        assert torch.equal(act(values).float(), act(values.float()))
+@pytest.mark.parametrize("form", [Form.FAST, Form.BREVITAS])
+@pytest.mark.parametrize("power_of_two", [True, False])
+@pytest.mark.parametrize(("name", "bits"), ACTS)
+def test_half_precision_has_the_codes_of_float32(name, bits, power_of_two, form):
+    """As under autocast: equal inputs give equal codes and gradients, rounded to bfloat16."""
+    scale = new_scale(name, bits, power_of_two=power_of_two)
+    act = Activation(name, bits, scale, form)
+    values = (torch.randn(4000, 1, generator=torch.Generator().manual_seed(3)) * 2).bfloat16()
+    upstream = torch.randn(values.shape, generator=torch.Generator().manual_seed(2)).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half, (half_grad,) = grads(act, values, upstream)
+    full, (full_grad,) = grads(act, values.float(), upstream.float())
+    assert half.dtype == half_grad.dtype == torch.bfloat16
+    assert torch.equal(half, full.bfloat16())
+    assert torch.equal(half_grad, full_grad.bfloat16())
+    if power_of_two:
+        assert torch.equal(half.float(), full)  # 8-bit codes fit bfloat16's significand
