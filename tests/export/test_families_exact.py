@@ -221,6 +221,15 @@ def test_errors_name_layer_and_channel():
         canonical(network)
 
 
+def test_accumulators_beyond_float32_are_refused():
+    recipe = stage(net={"name": "tfc"}, weight_bit_width=8)
+    network = build(recipe, (28, 28, 1), 10, form=Form.BREVITAS)
+    with torch.no_grad():
+        next(network.units()).layer.weight.fill_(1.0)  # 784 · 127 · 255 is 1.5 times 2^24
+    with pytest.raises(UnsupportedModelError, match="'fc0, channel 0': the accumulator reaches 25"):
+        freeze(network)
+
+
 def test_scores_beyond_float32_are_refused():
     recipe = stage(net={"name": "vgg_tiny", "features": []}, weight_bit_width=8)
     network = build(recipe, (32, 32, 1), 10)

@@ -166,6 +166,16 @@ def test_a_saturated_channel_is_constant(gain, bias, quantiser):
         assert {code(exact(grid, step, accumulator), quantiser)} == trained
 
 
+@pytest.mark.parametrize(("bias", "saturated"), [(75_000.0, False), (100_005.0, True)])
+def test_a_channel_is_saturated_only_if_no_accumulator_reaches_the_codes(bias, saturated):
+    """Accumulators reach from -100,000 to 100,000, codes from 0 to 4."""
+    if saturated:
+        assert convert(1.0, bias, step=1.0, bound=100_000, quantiser=WIDE).gain_bits[0] == 0
+    else:
+        with pytest.raises(UnsupportedModelError, match="the accumulator does reach"):
+            convert(1.0, bias, step=1.0, bound=100_000, quantiser=WIDE)
+
+
 def test_a_saturated_channel_that_float32_holds_stays_as_it_was():
     grid = convert(1.0, 100.3, step=1.0, bound=10, quantiser=Quantiser(4, 0.25))
     assert grid.gain_bits[0] == 8
