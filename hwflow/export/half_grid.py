@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 
 FLOAT32_INTEGERS = 2**24
 """Float32 holds every integer up to here (24-bit significand, IEEE 754)."""
+FLOAT32_MOST = float(np.finfo(np.float32).max)
 MOST_GAIN_BITS = 8
 NORM_EPS = 2.0**-16
 NORM_VAR = 1.0 - NORM_EPS
@@ -40,6 +41,11 @@ class Quantiser:
     def span(self) -> float:
         """Distance from 0 to the largest value."""
         return float((2**self.bits - 1) * self.scale)
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value."""
+        return -self.span if self.signed or self.bits == 1 else 0.0
 
     def on_tie(self, values: FloatArray) -> NDArray[np.bool_]:
         """Return where ``values`` (float64, exact) lie exactly between two steps."""
@@ -116,31 +122,66 @@ def _channel(
             "use fewer inputs or bits",
             node=node,
         )
-    if gain != 0.0:
-        for bits in range(MOST_GAIN_BITS, 0, -1):
-            exponent = int(np.floor(np.log2(abs(gain)))) - (bits - 1)
-            rounded = float(np.rint(gain / 2.0**exponent) * 2.0**exponent)
-            grid = min(2.0**exponent * step, quantiser.scale / 2)
-            shifted = float((np.floor(bias / grid) + 0.5) * grid)
-            reach = quantiser.span + abs(shifted) + grid
-            if reach * 2 / grid <= FLOAT32_INTEGERS:
-                return rounded, shifted, bits
-    if abs(gain) * step * bound < quantiser.scale / 8:
+    if abs(gain) > FLOAT32_MOST:
+        raise UnsupportedModelError(
+            f"gain {gain:.3e} is beyond float32's {FLOAT32_MOST:.3e}; train with a smaller "
+            "batch-norm weight, or prune the channel",
+            node=node,
+        )
+    found = _exact(gain, bias, step, quantiser)
+    if found is not None:
+        return found
+    reach = abs(gain) * step * bound
+    saturated = bias - reach >= quantiser.span or bias + reach <= quantiser.lowest
+    if saturated or reach < quantiser.scale / 8:
         return *_constant(bias, step, bound, quantiser), 0
-    raise UnsupportedModelError(
+    raise UnsupportedModelError(_too_fine(gain, bias, step, quantiser), node=node)
+
+
+def _exact(
+    gain: float, bias: float, step: float, quantiser: Quantiser
+) -> tuple[float, float, int] | None:
+    """Return (gain, bias, bits of the gain), as many as float32 leaves room for; None if none."""
+    if gain == 0.0:
+        return None
+    for bits in range(MOST_GAIN_BITS, 0, -1):
+        exponent = int(np.floor(np.log2(abs(gain)))) - (bits - 1)
+        rounded = float(np.rint(gain / 2.0**exponent) * 2.0**exponent)
+        grid = min(2.0**exponent * step, quantiser.scale / 2)
+        shifted = float((np.floor(bias / grid) + 0.5) * grid)
+        reach = quantiser.span + abs(shifted) + grid
+        if reach * 2 / grid <= FLOAT32_INTEGERS:
+            return rounded, shifted, bits
+    return None
+
+
+def _too_fine(gain: float, bias: float, step: float, quantiser: Quantiser) -> str:
+    """Return why float32 has too few steps for a channel, and what to do."""
+    if _exact(gain, 0.0, step, quantiser) is not None:
+        return (
+            f"bias {bias:.3e} is too large beside gain {gain:.3e}: their sum needs more "
+            f"than float32's {FLOAT32_INTEGERS} steps, and the accumulator does reach the switch "
+            "points; train with a smaller batch-norm weight and bias (weight decay, a lower rate), "
+            "or prune the channel"
+        )
+    return (
         f"gain {gain:.3e} is too small: {quantiser.span:g} of active range over its grid need more "
         f"than float32's {FLOAT32_INTEGERS} steps; train with a larger batch-norm weight, or prune "
-        "the channel",
-        node=node,
+        "the channel"
     )
 
 
 def _constant(bias: float, step: float, bound: int, quantiser: Quantiser) -> tuple[float, float]:
-    """Return (gain, bias) of a channel whose output never changes (batch-norm weight about 0).
+    """Return (gain, bias) of a channel whose output never changes.
+
+    Its batch-norm weight is about 0, or its bias keeps it beyond the codes for every accumulator.
 
     A gain of zero would ask for infinite thresholds. A power of two this small moves the output by
-    less than the distance from bias to the nearest switch point, so it does the same.
+    less than the distance from bias to the nearest switch point, so it does the same. A bias that
+    is more than a step beyond the last code moves to there, which changes no code, as float32 may
+    not hold it where it was.
     """
+    bias = min(max(bias, quantiser.lowest - quantiser.scale), quantiser.span + quantiser.scale)
     grid = quantiser.scale / 4  # switch points lie on even multiples, the bias on odd halves
     shifted = float((np.floor(bias / grid) + 0.5) * grid)
     room = grid / 4

@@ -1,7 +1,7 @@
 """Scales: the real value of one integer step, constant, computed from the weights, or learned.
 
 Each is a module ``scale(values) -> Tensor`` that both forms of a quantiser share; ``values`` is
-what is quantised.
+what is quantised. ``power_of_two``: whether it always is one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class ConstScale(nn.Module):
     def __init__(self, value: float) -> None:
         super().__init__()
         self.value = value
+        self.power_of_two = math.frexp(value)[0] == 0.5
         self._tensor = torch.tensor(value)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ class LearnedScale(nn.Module):
     ) -> None:
         super().__init__()
         self.log_step = nn.Parameter(torch.tensor(math.log2(value)))
-        self._highest, self._power_of_two = highest, power_of_two
+        self._highest, self.power_of_two = highest, power_of_two
         self._damped, self._of_frames = damped, of_frames
 
     def forward(self, values: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ class LearnedScale(nn.Module):
             count = values.numel() / (len(values) if self._of_frames else 1)
             share = (count * self._highest) ** -0.5
             log_step = log_step * share + (log_step - log_step * share).detach()
-        scale: Tensor = 2.0 ** (round_ste(log_step) if self._power_of_two else log_step)
+        scale: Tensor = 2.0 ** (round_ste(log_step) if self.power_of_two else log_step)
         return scale
 
     def start(self, weight: Tensor) -> Tensor:
@@ -67,6 +68,7 @@ class Multiple(nn.Module):
     def __init__(self, scale: nn.Module, factor: float) -> None:
         super().__init__()
         self._scale, self.factor = (scale,), factor  # a tuple: not a child of this module
+        self.power_of_two = scale.power_of_two
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the scale, a scalar."""

@@ -2,8 +2,11 @@
 
 - ``sign``: sign(w), straight through; latent weights stay clamped to [-1, 1] (Hubara et al. 2016,
   equation 1 and section 2.4).
-- ``xnor``: α · sign(w), α = mean|w| per output channel, the gradient of both; that of the sign
-  where |w| ≤ 1 (Rastegari et al. 2016, equations 6 and 11).
+- ``xnor``: α · sign(w), α = mean|w| per output channel (Rastegari et al. 2016, equation 6). With
+  upstream gradient g, weight i gets α · g_i where |w_i| ≤ 1, through the sign, and
+  sign(w_i) / n · Σ_j g_j sign(w_j), the derivative of α over the n weights of the channel. The
+  paper (section 3.1) prints g_i / n for that second part, which leaves out that α moves the other
+  weights too; see github.com/jiecaoyu/XNOR-Net-PyTorch/issues/1.
 - ``int``: round(w / s), straight through, s from the largest weight.
 - ``dorefa``: round(tanh(w) / max|tanh(w)| / s) with constant s (the normalisation of Zhou et al.
   2016, equation 9; there on 2**k levels without a zero, here on the signed codes that have one).

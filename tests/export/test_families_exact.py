@@ -32,9 +32,14 @@ BITS = (1, 4, 8)
 def proved(family, folder, **changes):
     """Train, export, and compare Brevitas, QONNX and the integer network on every integer."""
     recipe, shape = family_stage(family, **changes)
+    return prove(trained(recipe, shape), shape, folder)
+
+
+def prove(network, shape, folder):
+    """Export ``network``, and compare its three forms on every integer."""
     path = Path(folder) / "net.onnx"
     frames = random_frames(shape, COUNT)
-    proof = write(trained(recipe, shape), path, name="test")
+    proof = write(network, path, name="test")
     ((_, executed),) = proof.run(frames)
     activations, scores = proof.comparison.close()
     assert activations.ties == activations.mismatches == scores.mismatches == 0
@@ -63,6 +68,21 @@ def test_every_integer_of_every_family(family, bits, tmp_path):
     assert len(np.unique(trace.scores, axis=0)) > 1  # not equal because all is constant
     for act, codes in zip(network.activations(), trace.activations, strict=True):
         assert act.low <= codes.min() < codes.max() <= act.high
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+@pytest.mark.parametrize(
+    ("weight", "bias"), [(0.0, 2.0**25 + 4), (0.0, -1e9), (1e-9, 1e6), (1.0, 1e7), (-1.0, -1e7)]
+)
+def test_a_channel_that_never_changes_is_exported(weight, bias, bits, tmp_path):
+    recipe, shape = family_stage("vgg_tiny", weight_bit_width=bits, act_bit_width=bits)
+    network = trained(recipe, shape)
+    norm = next(network.units()).norm
+    with torch.no_grad():
+        norm.weight[1], norm.bias[1] = weight, bias
+    act = next(network.activations())
+    _, trace = prove(network, shape, tmp_path)
+    assert np.all(trace.activations[0][:, 1] == (act.high if bias > 0 else act.low))
 
 
 def widths(count):
@@ -200,6 +220,15 @@ def test_errors_name_layer_and_channel():
         network.layers.fc0.layer.weight.zero_()
     with pytest.raises(UnsupportedModelError, match="'fc0': every weight is 0"):
         canonical(network)
+
+
+def test_accumulators_beyond_float32_are_refused():
+    recipe = stage(net={"name": "tfc"}, weight_bit_width=8)
+    network = build(recipe, (28, 28, 1), 10, form=Form.BREVITAS)
+    with torch.no_grad():
+        next(network.units()).layer.weight.fill_(1.0)  # 784 · 127 · 255 is 1.5 times 2^24
+    with pytest.raises(UnsupportedModelError, match="'fc0, channel 0': the accumulator reaches 25"):
+        freeze(network)
 
 
 def test_scores_beyond_float32_are_refused():

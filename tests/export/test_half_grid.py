@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +16,7 @@ biases = st.floats(-6.0, 6.0)
 quantisers = st.sampled_from([1, 2, 3, 4, 8]).map(
     lambda bits: Quantiser(bits, 1.0 if bits == 1 else 4.0 / 2**bits)
 )
+WIDE = Quantiser(8, 1 / 64)
 steps = st.integers(-14, 0).map(lambda exponent: 2.0**exponent)
 
 
@@ -31,10 +33,11 @@ def convert(gain, bias, *, step, bound, quantiser):
 
 def switch_points(quantiser):
     """Exact values at which the code changes, that is, the ties."""
-    if quantiser.bits == 1:
+    if quantiser.bits == 1 and not quantiser.signed:
         return [Fraction(0)]
-    scale = Fraction(quantiser.scale)
-    return [(code + Fraction(1, 2)) * scale for code in range(2**quantiser.bits - 1)]
+    scale, highest = Fraction(quantiser.scale), 2**quantiser.bits - 1
+    lowest = -highest if quantiser.signed else 0
+    return [(code + Fraction(1, 2)) * scale for code in range(lowest, highest)]
 
 
 def exact(grid, step, accumulator):
@@ -103,28 +106,93 @@ def test_gain_gives_up_bits_for_range():
     assert (255 / 64 + abs(grid.bias[0]) + spacing) * 2 / spacing <= FLOAT32_INTEGERS
 
 
+def code(value, quantiser):
+    """Switch points below an exact ``value``: the code's place among the codes."""
+    return sum(value > point for point in switch_points(quantiser))
+
+
 @pytest.mark.parametrize("gain", [0.0, 1e-20, -1e-20])
-@pytest.mark.parametrize("bias", [-1.0, -1e-9, 0.0, 1e-9, 0.3, 0.5, 9.0])
-@pytest.mark.parametrize("bits", [1, 4, 8])
-def test_vanishing_gain_gives_a_constant_channel(gain, bias, bits):
-    quantiser = Quantiser(bits, 1.0 if bits == 1 else 4.0 / 2**bits)
+@pytest.mark.parametrize(
+    "bias",
+    [-1.0, -1e-9, 0.0, 1e-9, 0.3, 0.5, 9.0, -9.0, 1e6 + 0.3, 2.0**25 + 4, -1e9, 1e30],
+)
+@pytest.mark.parametrize(
+    "quantiser",
+    [
+        Quantiser(1, 1.0),
+        Quantiser(4, 0.25),
+        Quantiser(8, 1 / 64),
+        Quantiser(1, 1.0, signed=True),
+        Quantiser(4, 0.25, signed=True),
+    ],
+)
+def test_vanishing_gain_gives_a_constant_channel(gain, bias, quantiser):
     bound, step = 2**18, 2.0**-6
     grid = convert(gain, bias, step=step, bound=bound, quantiser=quantiser)
     assert grid.gain[0] != 0.0  # a zero would ask for infinite thresholds
-    points = switch_points(quantiser)
     codes = set()
     for accumulator in (-bound, -1, 0, 1, bound):
         value = exact(grid, step, accumulator)
-        assert value not in points
-        codes.add(sum(value > point for point in points))
+        assert value not in switch_points(quantiser)
+        codes.add(code(value, quantiser))
     assert len(codes) == 1
-    # Within one quarter of a step of the trained bias, so at most a neighbouring code.
-    assert abs(grid.bias[0] - bias) <= quantiser.scale / 4
+    assert np.array_equal(np.float32([grid.gain[0], grid.bias[0]]), [grid.gain[0], grid.bias[0]])
+    if quantiser.lowest <= bias <= quantiser.span:
+        # Within one quarter of a step of the trained bias, so at most a neighbouring code.
+        assert abs(grid.bias[0] - bias) <= quantiser.scale / 4
+    else:  # clamped, which changes no code
+        assert codes == {code(Fraction(bias), quantiser)}
 
 
 def test_gain_between_constant_and_exact_is_refused():
     with pytest.raises(UnsupportedModelError, match=r"layer, channel 0.*too small"):
         convert(1e-6, 0.0, step=1.0, bound=2**23, quantiser=Quantiser(8, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("gain", "bias"), [(1.0, 1e7), (-1.0, -1e7), (3.0, -1e9), (-0.01, 1e30), (1e28, -1e38)]
+)
+@pytest.mark.parametrize(
+    "quantiser", [Quantiser(1, 1.0), Quantiser(4, 0.25), Quantiser(4, 0.25, signed=True)]
+)
+def test_a_saturated_channel_is_constant(gain, bias, quantiser):
+    """Its bias has no place in float32, and needs none: no accumulator reaches a switch point."""
+    bound, step = 1000, 2.0**-7
+    grid = convert(gain, bias, step=step, bound=bound, quantiser=quantiser)
+    assert grid.gain_bits[0] == 0
+    trained = {code(Fraction(gain * a * step + bias), quantiser) for a in (-bound, 0, bound)}
+    assert trained == {0 if bias < 0 else len(switch_points(quantiser))}
+    for accumulator in (-bound, 0, bound):
+        assert {code(exact(grid, step, accumulator), quantiser)} == trained
+
+
+@pytest.mark.parametrize(("bias", "saturated"), [(75_000.0, False), (100_005.0, True)])
+def test_a_channel_is_saturated_only_if_no_accumulator_reaches_the_codes(bias, saturated):
+    """Accumulators reach from -100,000 to 100,000, codes from 0 to 4."""
+    if saturated:
+        assert convert(1.0, bias, step=1.0, bound=100_000, quantiser=WIDE).gain_bits[0] == 0
+    else:
+        with pytest.raises(UnsupportedModelError, match="the accumulator does reach"):
+            convert(1.0, bias, step=1.0, bound=100_000, quantiser=WIDE)
+
+
+def test_a_saturated_channel_that_float32_holds_stays_as_it_was():
+    grid = convert(1.0, 100.3, step=1.0, bound=10, quantiser=Quantiser(4, 0.25))
+    assert grid.gain_bits[0] == 8
+    assert abs(grid.bias[0] - 100.3) <= 2.0**-8
+
+
+@pytest.mark.parametrize(("gain", "bias"), [(1e28, 1e30), (-1e28, 1e30), (20.0, 1e7)])
+def test_a_bias_that_is_the_cause_is_named(gain, bias):
+    with pytest.raises(
+        UnsupportedModelError, match=rf"bias -?{re.escape(f'{bias:.3e}')} is too large"
+    ):
+        convert(gain, -bias if gain < 0 else bias, step=1.0, bound=2**23, quantiser=WIDE)
+
+
+def test_a_gain_beyond_float32_is_refused():
+    with pytest.raises(UnsupportedModelError, match=r"gain 1.000e\+39 is beyond float32's"):
+        convert(1e39, 0.1, step=1.0, bound=100, quantiser=WIDE)
 
 
 def test_errors_name_layer_and_channel():

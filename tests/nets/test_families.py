@@ -159,13 +159,17 @@ def test_a_global_pool_keeps_the_mean(bits):
     pool = next(layer for layer in network.layers if hasattr(layer, "mean"))
     step = next(network.units()).act.value
     low, high = (-1, 2) if bits == 1 else (0, 2**bits)
-    codes = torch.randint(low, high, (50, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    codes = torch.randint(low, high, (200, 4, 8, 8), generator=torch.Generator().manual_seed(0))
     codes = codes * 2 + 1 if bits == 1 else codes
     codes = codes.clamp(-1, 1) if bits == 1 else codes
     pooled = pool(codes * step)
     exact = (codes.double() * step).mean(dim=(2, 3))
     steps = pool.act.value
     assert (pooled.double() - exact).abs().max() <= (steps / 2 if bits > 2 else 0)
+    if bits == 8:  # finer steps than its own: what lies between two codes goes to the upper one
+        halves = exact / steps - torch.floor(exact / steps) == 0.5
+        assert len(torch.floor(exact[halves] / steps).remainder(2).unique()) == 2
+        assert torch.equal(pooled[halves].double(), exact[halves] + steps / 2)
     assert torch.equal((pooled / steps).round() * steps, pooled)
 
 

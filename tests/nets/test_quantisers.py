@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hwflow.nets import Form
-from hwflow.nets.activations import ACT_RANGE, HWGQ_STEPS, Activation, new_scale
+from hwflow.nets.activations import ACT_RANGE, Activation, new_scale
 from hwflow.nets.layers import QuantLinear
 from hwflow.nets.scales import LearnedScale
 from hwflow.nets.weights import Weights
@@ -18,6 +18,7 @@ WEIGHTS = [("sign", 1), ("xnor", 1)] + [
     (name, bits) for name in ("int", "dorefa", "learned_step") for bits in (2, 3, 4, 8)
 ]
 WIDE_ACTS = ("uint", "hwgq", "dorefa", "pact", "learned_step")
+AROUND = (0.9, 0.995, 1.005, 1.1)
 ACTS = [("sign", 1)] + [(name, bits) for name in WIDE_ACTS for bits in (2, 3, 4, 8)]
 
 
@@ -119,18 +120,27 @@ def test_pact_learns_from_what_it_clips():
     assert float(got) == pytest.approx(2 * ACT_RANGE * np.log(2))  # two values; d α / d log2 s
 
 
-@pytest.mark.parametrize("bits", sorted(HWGQ_STEPS))
-def test_hwgq_steps_minimise_the_error_of_a_half_gaussian(bits):
-    """By the rule behind the published constants: levels 1 … 2**bits - 1 steps, no zero."""
-    x = np.linspace(0, 8, 80_001)
+def half_gaussian_error(step, act):
+    """Mean squared error of the codes of ``act``, by sums.
+
+    Of max(x, 0) with x a unit Gaussian, or, on codes of both signs, of x itself.
+    """
+    x = np.linspace(-8, 8, 160_001)
     density = np.exp(-(x**2) / 2)
+    codes = np.clip(np.rint(x / step), act.low, act.high)
+    wanted = x if act.low else np.maximum(x, 0)
+    return ((codes * step - wanted) ** 2 * density).sum() / density.sum()
 
-    def error(step):
-        codes = np.clip(np.rint(x / step), 1, 2**bits - 1)
-        return ((codes * step - x) ** 2 * density).sum()
 
-    step = HWGQ_STEPS[bits]
-    assert error(step) < min(error(step * 1.03), error(step * 0.97))
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_hwgq_steps_have_the_least_error_of_a_half_gaussian(bits, signed):
+    for power_of_two in (False, True):
+        scale = new_scale("hwgq", bits, power_of_two=power_of_two)
+        act = Activation("hwgq", bits, scale, Form.FAST, signed=signed)
+        others = [2.0**-e for e in range(9)] if power_of_two else [act.value * r for r in AROUND]
+        least = half_gaussian_error(act.value, act)
+        assert all(half_gaussian_error(step, act) > least for step in others if step != act.value)
 
 
 def test_xnor_scale_is_the_mean_magnitude():
@@ -138,6 +148,22 @@ def test_xnor_scale_is_the_mean_magnitude():
     weight = latent()
     expected = np.sign(weight.numpy() + 1e-30) * np.abs(weight.numpy()).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(weights(weight).numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", [Form.FAST, Form.BREVITAS])
+def test_xnor_gradient_is_that_of_sign_and_mean(form):
+    """By hand: α = (0.5 + 0.25 + 2 + 1.25) / 4 = 1; Σ g · sign = 1 - 2 - 4 + 8 = 3, over 4."""
+    weights = Weights("xnor", 1, power_of_two=False, per_channel=True)
+    layer = QuantLinear(4, 2, bias=False, **weights.brevitas())
+    with torch.no_grad():
+        layer.weight[0] = torch.tensor([0.5, -0.25, -2.0, 1.25])
+    upstream = torch.tensor([[1.0, 2.0, 4.0, 8.0], [0.0] * 4])
+    quantised = weights(layer.weight) if form is Form.FAST else layer.quant_weight().value
+    (got,) = torch.autograd.grad(quantised, [layer.weight], upstream)
+    of_mean = [0.75, -0.75, -0.75, 0.75]
+    of_sign = [1.0, 2.0, 0.0, 0.0]  # none where |w| > 1
+    assert got[0].tolist() == [a + b for a, b in zip(of_mean, of_sign, strict=True)]
+    assert not got[1].any()  # a channel's mean is its own
 
 
 @pytest.mark.parametrize(("name", "bits"), [case for case in WEIGHTS if case[0] != "sign"])
@@ -165,11 +191,20 @@ def test_learned_scale_starts_where_lsq_does():
     assert float(weights.step(latent())) == pytest.approx(float(expected))
 
 
-def test_half_precision_keeps_its_type():
-    """As under autocast: 8-bit codes fit bfloat16's significand."""
-    values = torch.randn(50, 1, dtype=torch.bfloat16)
-    for name, bits in ACTS:
-        scale = new_scale(name, bits, power_of_two=True)
-        act = Activation(name, bits, scale, Form.FAST)
-        assert act(values).dtype == torch.bfloat16
-        assert torch.equal(act(values).float(), act(values.float()))
+@pytest.mark.parametrize("form", [Form.FAST, Form.BREVITAS])
+@pytest.mark.parametrize("power_of_two", [True, False])
+@pytest.mark.parametrize(("name", "bits"), ACTS)
+def test_half_precision_has_the_codes_of_float32(name, bits, power_of_two, form):
+    """As under autocast: equal inputs give equal codes and gradients, rounded to bfloat16."""
+    scale = new_scale(name, bits, power_of_two=power_of_two)
+    act = Activation(name, bits, scale, form)
+    values = (torch.randn(4000, 1, generator=torch.Generator().manual_seed(3)) * 2).bfloat16()
+    upstream = torch.randn(values.shape, generator=torch.Generator().manual_seed(2)).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half, (half_grad,) = grads(act, values, upstream)
+    full, (full_grad,) = grads(act, values.float(), upstream.float())
+    assert half.dtype == half_grad.dtype == torch.bfloat16
+    assert torch.equal(half, full.bfloat16())
+    assert torch.equal(half_grad, full_grad.bfloat16())
+    if power_of_two:
+        assert torch.equal(half.float(), full)  # 8-bit codes fit bfloat16's significand
