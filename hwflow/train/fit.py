@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from hwflow.data.augment import augment
 from hwflow.train import snapshot
-from hwflow.train.evaluate import EVAL_BATCH, accuracy
+from hwflow.train.evaluate import accuracy
 from hwflow.train.frames import Batches
-from hwflow.train.norms import norms_of, settle_norms, synchronise
+from hwflow.train.norms import norms_of, settle_norms, settling_batches, synchronise
 from hwflow.train.rates import rate
 from hwflow.train.state import SCALES, FitState, Settings
 
@@ -88,7 +88,7 @@ def fit(
         snapshot.put(state.network, state.best.network)
     elif state.average is not None:
         state.average.apply()
-    if settings.frozen_from == settings.epochs:
+    if not state.has_own_statistics(settings):
         steps.settle()
     state.network.eval()
 
@@ -120,7 +120,7 @@ class Steps:
         while state.batch < self._batches:
             self._set_rate()
             begin = state.batch * size
-            state.summed += self._step(order[begin : begin + size])
+            state.summed += self._step(even(order[begin : begin + size], self._fabric.world_size))
             if state.average is not None:
                 state.average.update()
             state.batch += 1
@@ -133,7 +133,7 @@ class Steps:
         """
         every = -(-len(self._data) // _SETTLING_FRAMES)
         chosen = torch.arange(0, len(self._data), every, device=self._fabric.device)
-        batches = (self._data.take(part).float() for part in torch.split(chosen, EVAL_BATCH))
+        batches = (self._data.take(part).float() for part in settling_batches(chosen))
         settle_norms(self._state.network, batches)
 
     def _step(self, chosen: Tensor) -> Tensor:
@@ -174,6 +174,15 @@ class Steps:
         for group in state.optimiser.param_groups:
             # At a rate of 0 neither gradient nor weight decay changes anything.
             group["lr"] = 0.0 if frozen and group[SCALES] else now
+
+
+def even(chosen: Tensor, processes: int) -> Tensor:
+    """Return ``chosen`` (N,) without the last ones that ``processes`` cannot share evenly.
+
+    Gradients are averaged over processes, and statistics counted, as of equal shares. Only a
+    batch of more frames than there are is uneven: others are a multiple, see ``train``.
+    """
+    return chosen[: len(chosen) // processes * processes]
 
 
 def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabric: Fabric) -> None:
