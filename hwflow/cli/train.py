@@ -39,6 +39,10 @@ def train(
             ],
         }
 
+    if dry_run:
+        from hwflow.train import check
+
+        check(told, options)
     job = jobs.train_job(told, out=folder, data=data, options=options)
     single(output, job, details, dry_run=dry_run)
 

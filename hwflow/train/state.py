@@ -23,6 +23,7 @@ class Settings:
 
     ``logit_scale`` multiplies the scores in front of the softmax. ``last``: the recipe's last
     phase, the one that ``training.frozen_epochs`` and ``training.patience`` are meant for.
+    ``where`` names the phase in errors.
     """
 
     training: Training
@@ -30,6 +31,7 @@ class Settings:
     lr: float
     logit_scale: float = 1.0
     last: bool = True
+    where: str = "training"
 
     @property
     def patience(self) -> int | None:
