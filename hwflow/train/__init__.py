@@ -59,9 +59,9 @@ def train(
 
     Writes ``<stage>.safetensors``, ``<stage>.json`` and ``<stage>.csv`` per stage and
     ``train.json``. Stages that ``out_dir`` already holds for the same inputs are kept, and an
-    interrupted one goes on from its last checkpoint; both give the same weights, byte for byte, as
-    one uninterrupted run. The same recipe, machine and ``options`` give the same weights; another
-    CPU may differ in the last bits.
+    interrupted one goes on from its last checkpoint; on the CPU both give the same weights, byte
+    for byte, as one uninterrupted run. The same recipe, CPU and ``options`` give the same weights;
+    another CPU may differ in the last bits, and a GPU from run to run.
 
     Raises:
         ConfigError: if a network does not fit the frames, the data set in ``data`` is missing or
