@@ -107,6 +107,6 @@ class Recipe(GrownModel):
         if isinstance(rates, tuple) and rates and len(rates) != decisions:
             raise ValueError(
                 f"calibration.exit_rate has {len(rates)} entries, expected one number or "
-                f"{decisions} entries (one per stage but the last)"
+                f"a list of {decisions} (one per stage but the last)"
             )
         return self

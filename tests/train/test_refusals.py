@@ -203,7 +203,7 @@ def test_a_stage_is_not_called_as_a_file_of_the_training(name):
 def test_as_many_exit_rates_as_decisions():
     stages = [stage_data(), stage_data(name="stage1")]
     rates = {"kind": "exit_rate", "exit_rate": [0.5, 0.5, 0.5]}
-    with pytest.raises(ConfigError, match=r"calibration\.exit_rate has 3 entries, .* or 1 entries"):
+    with pytest.raises(ConfigError, match=r"calibration\.exit_rate has 3 entries, .* a list of 1 "):
         recipe(*stages, calibration=rates)
     recipe(*stages, calibration={"kind": "exit_rate", "exit_rate": [0.5]})
     recipe(*stages, calibration={"kind": "exit_rate", "exit_rate": 0.5})
