@@ -8,17 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwflow.cascade.decision import run_cascade
-from hwflow.cascade.goals import Criterion, Goal, LossGoal
+from hwflow.cascade.goals import Goal
 from hwflow.cascade.view import ScoredSplit, view
 
-__all__ = [
-    "CascadeStats",
-    "Criterion",
-    "ScoredSplit",
-    "choose_thresholds",
-    "measure",
-    "thresholds_for",
-]
+__all__ = ["CascadeStats", "ScoredSplit", "measure", "thresholds_for"]
 
 
 @dataclass(frozen=True)
@@ -38,17 +31,6 @@ def measure(data: ScoredSplit, thresholds: Sequence[int]) -> CascadeStats:
         accuracy=float(np.mean(result.prediction == data.labels)),
         exit_rate=tuple(float(rate) for rate in exits),
     )
-
-
-def choose_thresholds(
-    data: ScoredSplit, *, eps: float, criterion: Criterion = "accuracy"
-) -> tuple[int, ...]:
-    """Return the smallest threshold of each decision that loses at most ``eps``: see ``LossGoal``.
-
-    Raises:
-        ValueError: if ``data`` is not the validation split; test frames must not choose thresholds.
-    """
-    return thresholds_for(data, LossGoal(eps, criterion))
 
 
 def thresholds_for(data: ScoredSplit, goal: Goal) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwflow.cli.step_code import CODE, TOOLS
@@ -18,9 +18,10 @@ from hwflow.config.accelerator import DESIGN_FILE, Accelerator
 from hwflow.config.base import load
 from hwflow.config.calibration import CalibrationRecipe
 from hwflow.config.data_root import USUAL, DataRoot
+from hwflow.config.dataset import is_published
 from hwflow.config.design import Design, ExampleModel, InputFormat, OnnxModel
 from hwflow.config.exactness import EXACTNESS_FILE, Exactness
-from hwflow.config.manifest import Outcome, Step, is_complete, run_step
+from hwflow.config.manifest import Outcome, Step, is_complete, read, run_step
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import ON_CPU, TrainOptions
 from hwflow.log import Progress, silent
@@ -37,18 +38,30 @@ FOLDERS = (TRAIN, BUNDLE_DIR, ACCELERATOR, SIMULATION, SYNTHESIS, REPORT)
 
 @dataclass(frozen=True)
 class Job:
-    """A step and the action that fills its folder."""
+    """A step and the action that fills its folder.
+
+    ``contents``: finds those of the step, which takes long the first time.
+    """
 
     step: Step
     action: Callable[[Path, Progress], Mapping[str, str] | None]
+    contents: Callable[[Progress], Mapping[str, str]] | None = None
 
     def run(self, progress: Progress = silent) -> Outcome:
         """Run the step, or reuse its folder."""
-        return run_step(self.step, lambda folder: self.action(folder, progress))
+        step = self._with_contents(progress)
+        return run_step(step, lambda folder: self.action(folder, progress))
 
     def is_complete(self) -> bool:
         """Return whether the folder would be reused."""
-        return is_complete(self.step)
+        if self.contents is not None and read(self.step.out) is None:
+            return False
+        return is_complete(self._with_contents(silent))
+
+    def _with_contents(self, progress: Progress) -> Step:
+        if self.contents is None:
+            return self.step
+        return replace(self.step, contents=self.contents(progress))
 
 
 def train_job(
@@ -57,9 +70,15 @@ def train_job(
     """Train every stage of ``recipe`` on its data set, which lies below ``data``.
 
     Neither the folder is an input, as what the recipe names is the same wherever it lies, nor the
-    machine: what is trained already is not trained again for having another.
+    machine: what is trained already is not trained again for having another. What a folder of
+    pictures holds is one: the recipe does not say it.
     """
     out = out.absolute()
+
+    def contents(progress: Progress) -> dict[str, str]:
+        from hwflow.data import load as load_data
+
+        return {"splits": load_data(recipe.dataset, data, progress=progress).digest}
 
     def action(folder: Path, progress: Progress) -> dict[str, str]:
         from hwflow.train import train
@@ -77,7 +96,7 @@ def train_job(
         seed=recipe.seed,
         incremental=True,
     )
-    return Job(step, action)
+    return Job(step, action, contents=None if is_published(recipe.dataset) else contents)
 
 
 def export_job(recipe: Recipe, *, train_dir: Path, out: Path, data: DataRoot = USUAL) -> Job:

@@ -45,6 +45,10 @@ def train(
             ],
         }
 
+    if dry_run:
+        from hwflow.train import check
+
+        check(told, options)
     job = jobs.train_job(told, out=folder, data=data, options=options)
     if target_ii is not None:
         if not dry_run:

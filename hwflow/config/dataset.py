@@ -15,6 +15,8 @@ from hwflow.config.base import StrictModel
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=10)]
 Pad = Annotated[int, Field(ge=0, le=16)]
+FrameShape = tuple[int, int, int]
+"""(height, width, channels) of a frame."""
 
 
 class DigitsDataset(StrictModel):
@@ -29,6 +31,11 @@ class DigitsDataset(StrictModel):
     split_seed: Seed = 0
     validation: Count = 300
     test: Count = 360
+
+    @property
+    def frame_shape(self) -> FrameShape:
+        """8×8 grey, enlarged."""
+        return 8 * self.upscale, 8 * self.upscale, 1
 
     @model_validator(mode="after")
     def _leaves_training_frames(self) -> Self:
@@ -53,6 +60,11 @@ class HeldOut(StrictModel):
     split_seed: Seed = 0
     validation: Count = 5000
 
+    @property
+    def frame_shape(self) -> FrameShape:
+        """Shape of the frames that come of it; 32×32 RGB where nothing else is said."""
+        return 32, 32, 3
+
     @model_validator(mode="after")
     def _leaves_training_frames(self) -> Self:
         if self.published is not None and self.validation > self.published // 2:
@@ -70,6 +82,11 @@ class MnistDataset(HeldOut):
     name: Literal["mnist"]
     pad: Pad = 0
 
+    @property
+    def frame_shape(self) -> FrameShape:
+        """28×28 grey and the padding."""
+        return 28 + 2 * self.pad, 28 + 2 * self.pad, 1
+
 
 class FashionMnistDataset(HeldOut):
     """Fashion-MNIST, 28×28 grey. ``pad``: pixels of black added on each side, 2 for 32×32."""
@@ -77,6 +94,11 @@ class FashionMnistDataset(HeldOut):
     published: ClassVar[int | None] = 60_000
     name: Literal["fashion_mnist"]
     pad: Pad = 0
+
+    @property
+    def frame_shape(self) -> FrameShape:
+        """28×28 grey and the padding."""
+        return 28 + 2 * self.pad, 28 + 2 * self.pad, 1
 
 
 class Cifar10Dataset(HeldOut):
@@ -106,6 +128,11 @@ class TinyImageNetDataset(HeldOut):
     published: ClassVar[int | None] = 100_000
     name: Literal["tiny_imagenet"]
 
+    @property
+    def frame_shape(self) -> FrameShape:
+        """64×64 RGB."""
+        return 64, 64, 3
+
 
 class ImageNetDataset(HeldOut):
     """A folder of pictures: ``train/<class>/*`` and ``val/<class>/*``; ``val`` is the test set.
@@ -120,6 +147,11 @@ class ImageNetDataset(HeldOut):
     folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "imagenet"
     size: Annotated[int, Field(ge=8, le=512)] = 224
     resize: Annotated[int, Field(ge=8, le=1024)] | None = None
+
+    @property
+    def frame_shape(self) -> FrameShape:
+        """``size`` × ``size`` RGB."""
+        return self.size, self.size, 3
 
     @property
     def shorter_side(self) -> int:

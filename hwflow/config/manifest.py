@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import shutil
@@ -33,6 +34,7 @@ from hwflow.config.base import StrictModel, load
 from hwflow.errors import ConfigError
 
 RUN_FILE = "run.json"
+log = logging.getLogger(__name__)
 IGNORED_NAMES = frozenset({RUN_FILE, "__pycache__"})
 
 
@@ -78,7 +80,8 @@ class Step:
     step reads. ``packages``: sub-packages of hwflow whose code it runs. ``tools``: distributions
     whose version can change the result. ``incremental``: the action tells by itself which files of
     an earlier run it can use, whatever its configuration was then, so it is given them; not those
-    of other code or tools, whose work it cannot tell from its own.
+    of other code or tools, whose work it cannot tell from its own. ``contents``: hashes of what it
+    reads that is no file or folder of ``inputs``, by name.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Step:
     tools: tuple[str, ...] = ()
     seed: int | None = None
     incremental: bool = False
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def git_state() -> GitState | None:
 
 def input_hash(step: Step, inputs: Mapping[str, str]) -> str:
     """Return the hash of everything that can change the result of ``step``."""
-    told = {
+    told: dict[str, Any] = {
         "step": step.name,
         "config": dict(step.config),
         "inputs": dict(inputs),
@@ -180,6 +184,8 @@ def input_hash(step: Step, inputs: Mapping[str, str]) -> str:
         "versions": versions(step.tools),
         "sources": source_hash(step.packages),
     }
+    if step.contents:  # hashes from before they were there stay what they were
+        told["contents"] = dict(step.contents)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -264,6 +270,12 @@ def _run(
         return (earlier.sources, earlier.versions) == (sources, tools)
 
     if not usable(read(work)):
+        if step.incremental and artefacts(work):
+            log.warning(
+                "%s: an unfinished run of other code or tools is thrown away; what it has done "
+                "cannot be told from what would be done now",
+                step.out,
+            )
         _empty(work)
         if step.incremental and usable(found):
             shutil.copytree(step.out, work, dirs_exist_ok=True)

@@ -12,10 +12,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hwflow.config.base import GrownModel
-from hwflow.config.calibration import CalibrationRecipe, EpsCalibration
+from hwflow.config.calibration import CalibrationRecipe, EpsCalibration, ExitRateCalibration
 from hwflow.config.dataset import Dataset, Seed
 from hwflow.config.network import NetworkRecipe, per_layer
 from hwflow.config.training import Training
+
+RESERVED = frozenset({"train", "run"})
+"""No names of stages, whose result is ``<stage>.json`` beside ``train.json`` and ``run.json``."""
 
 
 class StageRecipe(NetworkRecipe):
@@ -23,6 +26,15 @@ class StageRecipe(NetworkRecipe):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     training: Training
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> Self:
+        if self.name in RESERVED:
+            raise ValueError(
+                f"name: {self.name!r} is taken, as {self.name}.json tells of the whole training; "
+                "choose another"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_width_per_layer(self) -> Self:
@@ -68,4 +80,33 @@ class Recipe(GrownModel):
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages: names must differ, found {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_leave_something_of_a_frame(self) -> Self:
+        height, width, _ = self.dataset.frame_shape
+        wanted = [("calibration.max_shift", self.calibration.shift)]
+        for index, stage in enumerate(self.stages):
+            where = f"stages.{index}.training"
+            wanted += [
+                (f"{where}.max_shift", stage.training.max_shift),
+                (f"{where}.cutout", stage.training.cutout),
+            ]
+        for field, pixels in wanted:
+            if pixels >= min(height, width):
+                raise ValueError(
+                    f"{field} = {pixels}: less than a side of the frames, which are "
+                    f"{height}×{width} pixels; more leaves nothing of some of them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_rate_per_decision(self) -> Self:
+        told, decisions = self.calibration, len(self.stages) - 1
+        rates = told.exit_rate if isinstance(told, ExitRateCalibration) else ()
+        if isinstance(rates, tuple) and rates and len(rates) != decisions:
+            raise ValueError(
+                f"calibration.exit_rate has {len(rates)} entries, expected one number or "
+                f"a list of {decisions} (one per stage but the last)"
+            )
         return self

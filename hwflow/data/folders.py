@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwflow.config.dataset import HeldOut
-from hwflow.data.pictures import SUFFIXES, Crop, frames_of
+from hwflow.data.pictures import SUFFIXES, Crop, content_of, frames_of
 from hwflow.data.splits import Source, SplitName, Splits, Subset, divide
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
@@ -81,7 +81,8 @@ def splits_of(
     def subset(name: SplitName, listing: Listing, indices: NDArray[np.int64]) -> Subset:
         paths = [listing.paths[index] for index in indices]
         frames = frames_of(paths, crop, what=f"{name} pictures", progress=progress)
-        return Subset(name, frames, np.array(listing.labels, np.int64)[indices], indices)
+        content = content_of(frames) if config.published is None else None
+        return Subset(name, frames, np.array(listing.labels, np.int64)[indices], indices, content)
 
     return Splits(
         train=subset("train", train, kept),

@@ -93,6 +93,25 @@ def frames_of(
     return mapped
 
 
+def content_of(frames: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of what ``frames_of`` has returned, wherever its pictures lie.
+
+    It is computed once and kept beside the frames: to read those of a large set takes minutes.
+    """
+    assert isinstance(frames, np.memmap)
+    mapped = Path(str(frames.filename))
+    kept = mapped.with_suffix(".sha256")
+    with _alone(mapped):
+        if not kept.is_file():
+            told = hashlib.sha256(str(frames.shape).encode())
+            for start in range(0, len(frames), _BLOCK):
+                told.update(frames[start : start + _BLOCK].tobytes())
+            part = kept.with_suffix(".digest.part")
+            part.write_text(told.hexdigest(), encoding="ascii")
+            part.replace(kept)
+        return kept.read_text(encoding="ascii")
+
+
 def _key(paths: Sequence[Path], crop: Crop) -> str:
     told = hashlib.sha256()
     made_by = [_VERSION, crop.size, crop.resize, version("pillow")]

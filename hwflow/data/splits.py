@@ -38,13 +38,15 @@ class Subset:
 
     ``frames``: (N, H, W, C) uint8, an array in memory, or one mapped from a file and to be read
     batch by batch; ``labels``: (N,) int64; ``indices``: (N,) int64, their place in the original
-    data set, or in that part of it (training, test) which the publisher keeps apart.
+    data set, or in that part of it (training, test) which the publisher keeps apart. ``content``:
+    SHA-256 of the frames, where the name of the data set does not say what they are.
     """
 
     split: SplitName
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
+    content: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,15 +75,17 @@ class Splits:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over name, indices and labels of the splits: equal if and only if they are.
+        """SHA-256 over name, indices, labels and content of the splits: equal if they all are.
 
-        Labels count because those of a folder of pictures are up to its owner.
+        Labels and content count because those of a folder of pictures are up to its owner.
         """
         told = hashlib.sha256()
         for subset in self.subsets:
             told.update(f"{subset.split} {len(subset)}\n".encode())
             told.update(subset.indices.astype("<i8").tobytes())
             told.update(subset.labels.astype("<i8").tobytes())
+            if subset.content is not None:
+                told.update(subset.content.encode())
         return told.hexdigest()
 
     def counts(self, subset: Subset) -> tuple[int, ...]:

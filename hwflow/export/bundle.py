@@ -98,8 +98,8 @@ def check_splits(splits: Splits, train_dir: Path) -> None:
     if told is not None and told != splits.digest:
         raise ConfigError(
             f"{train_dir / RESULT_FILE}: expected the splits that it was trained on (sha256 "
-            f"{told[:16]}…), got {splits.digest[:16]}…: pictures came, went or changed their "
-            "class since; bring them back, or run `hwflow train` in another folder (--out)"
+            f"{told[:16]}…), got {splits.digest[:16]}…: pictures came, went, changed or changed "
+            "their class since; bring them back, or run `hwflow train` in another folder (--out)"
         )
 
 

@@ -21,8 +21,10 @@ from hwflow.train.files import (
 )
 from hwflow.train.fit import fixed_threads
 from hwflow.train.frames import to_codes
+from hwflow.train.key import is_trained, stage_key
 from hwflow.train.launch import check_devices
-from hwflow.train.stage import is_trained, stage_key, train_stage
+from hwflow.train.phases import phases
+from hwflow.train.stage import train_stage
 
 __all__ = [
     "DEFAULT_THREADS",
@@ -30,6 +32,7 @@ __all__ = [
     "StageResult",
     "TrainOptions",
     "TrainResult",
+    "check",
     "fixed_threads",
     "is_trained",
     "read_train_result",
@@ -39,6 +42,9 @@ __all__ = [
     "to_codes",
     "train",
 ]
+
+# No network fits by its number of classes, which of a folder of pictures is not known yet.
+_ANY_CLASSES = 10
 
 
 def train(
@@ -53,17 +59,23 @@ def train(
 
     Writes ``<stage>.safetensors``, ``<stage>.json`` and ``<stage>.csv`` per stage and
     ``train.json``. Stages that ``out_dir`` already holds for the same inputs are kept, and an
-    interrupted one goes on from its last checkpoint; both give the same weights, byte for byte, as
-    one uninterrupted run. The same recipe, machine and ``options`` give the same weights; another
-    CPU may differ in the last bits.
+    interrupted one goes on from its last checkpoint; on the CPU both give the same weights, byte
+    for byte, as one uninterrupted run. The same recipe, CPU and ``options`` give the same weights;
+    another CPU may differ in the last bits, and a GPU from run to run.
 
     Raises:
         ConfigError: if a network does not fit the frames, the data set in ``data`` is missing or
-            damaged, or the machine lacks the devices.
+            damaged, the machine lacks the devices, ``out_dir`` holds an unfinished run of other
+            threads or devices, or training diverges.
     """
-    _check(recipe, options)
+    check(recipe, options)
     out_dir.mkdir(parents=True, exist_ok=True)
     splits = load(recipe.dataset, data, progress=progress)
+    if len(splits.train) < options.devices:
+        raise ConfigError(
+            f"--devices {options.devices}: only {len(splits.train)} training frames are there, and "
+            "each device needs one of a batch; ask for fewer devices"
+        )
     stages = tuple(
         train_stage(recipe, index, splits, out_dir, data=data, options=options, progress=progress)
         for index in range(len(recipe.stages))
@@ -73,7 +85,14 @@ def train(
     return result
 
 
-def _check(recipe: Recipe, options: TrainOptions) -> None:
+def check(recipe: Recipe, options: TrainOptions) -> None:
+    """Make sure, before anything is trained, that every stage of ``recipe`` can be.
+
+    Each phase's network is built once, for frames of the size that the data set's field says.
+
+    Raises:
+        ConfigError: naming the field or option.
+    """
     check_devices(options)
     for index, stage in enumerate(recipe.stages):
         size = stage.training.batch_size
@@ -82,3 +101,5 @@ def _check(recipe: Recipe, options: TrainOptions) -> None:
                 f"stages.{index}.training.batch_size: {size} frames cannot be shared evenly by "
                 f"{options.devices} devices; choose a multiple"
             )
+        for phase in phases(stage):
+            phase.build(recipe.dataset.frame_shape, _ANY_CLASSES, seed=0)

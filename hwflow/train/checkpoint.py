@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from hwflow.config import durable
+from hwflow.errors import ConfigError
+from hwflow.train.key import MACHINE, differences, hashed
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,40 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
     """Return the last whole checkpoint at ``path``, if there is one and it is of ``key``."""
+    found = _last_whole(path)
+    return None if found is None or found[1].get("key") != key else found[1]
+
+
+def refuse_foreign(path: Path, inputs: dict[str, Any]) -> None:
+    """Make sure that training of ``inputs`` destroys no unfinished run at ``path`` unnoticed.
+
+    Raises:
+        ConfigError: the run is of the same recipe, and went on other threads or devices.
+    """
+    found = _last_whole(path)
+    if found is None or found[1].get("key") == hashed(inputs):
+        return
+    file, checkpoint = found
+    there = checkpoint.get("inputs", {})
+    told = "; ".join(differences(there, inputs)) if there else "made by an hwflow of before"
+    if there and all(there[name] == inputs[name] for name in inputs if name not in MACHINE):
+        raise ConfigError(
+            f"{file}: an unfinished run with other options ({told}), which give other weights; "
+            "go on with the options there, train into another folder (--out), or delete "
+            f"{path}* to begin anew"
+        )
+    done = checkpoint.get("fit", {}).get("epoch", 0)
+    log.warning(
+        "%s: an unfinished run of another recipe (%s), %d epochs into its phase %d, is thrown away",
+        file,
+        told,
+        done,
+        int(checkpoint.get("phase", 0)) + 1,
+    )
+
+
+def _last_whole(path: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the file and content of the last checkpoint that can be read."""
     for file in (path, _before(path)):
         if not file.is_file():
             continue
@@ -42,10 +78,7 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
                 "%s: damaged checkpoint (%s); going on from the one before, or anew", file, error
             )
             continue
-        if not isinstance(checkpoint, dict) or checkpoint.get("key") != key:
-            log.info("%s: made for another recipe, starting anew", file)
-            return None
-        return checkpoint
+        return (file, checkpoint) if isinstance(checkpoint, dict) else None
     return None
 
 

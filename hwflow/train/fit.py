@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,10 +15,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from hwflow.data.augment import augment
+from hwflow.errors import ConfigError
 from hwflow.train import snapshot
-from hwflow.train.evaluate import EVAL_BATCH, accuracy
+from hwflow.train.evaluate import accuracy
 from hwflow.train.frames import Batches
-from hwflow.train.norms import norms_of, settle_norms, synchronise
+from hwflow.train.norms import norms_of, settle_norms, settling_batches, synchronise
 from hwflow.train.rates import rate
 from hwflow.train.state import SCALES, FitState, Settings
 
@@ -26,6 +29,9 @@ from hwflow.train.state import SCALES, FitState, Settings
 _CHANNELS_LAST_FROM = 24
 # Enough for the mean and variance of a channel, and a fraction of an epoch of any large set.
 _SETTLING_FRAMES = 16_384
+# To guess among a thousand classes costs 7.
+_HUGE_LOSS = 100.0
+log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -76,6 +82,9 @@ def fit(
 
     Gradients are the mean over the processes of ``fabric``, each of which has its part of a batch;
     batch-norms see the whole of it.
+
+    Raises:
+        ConfigError: the loss is no longer a number.
     """
     if fabric.world_size > 1:
         synchronise(state.network)
@@ -88,7 +97,7 @@ def fit(
         snapshot.put(state.network, state.best.network)
     elif state.average is not None:
         state.average.apply()
-    if settings.frozen_from == settings.epochs:
+    if not state.has_own_statistics(settings):
         steps.settle()
     state.network.eval()
 
@@ -120,7 +129,7 @@ class Steps:
         while state.batch < self._batches:
             self._set_rate()
             begin = state.batch * size
-            state.summed += self._step(order[begin : begin + size])
+            state.summed += self._step(even(order[begin : begin + size], self._fabric.world_size))
             if state.average is not None:
                 state.average.update()
             state.batch += 1
@@ -133,7 +142,7 @@ class Steps:
         """
         every = -(-len(self._data) // _SETTLING_FRAMES)
         chosen = torch.arange(0, len(self._data), every, device=self._fabric.device)
-        batches = (self._data.take(part).float() for part in torch.split(chosen, EVAL_BATCH))
+        batches = (self._data.take(part).float() for part in settling_batches(chosen))
         settle_norms(self._state.network, batches)
 
     def _step(self, chosen: Tensor) -> Tensor:
@@ -176,15 +185,36 @@ class Steps:
             group["lr"] = 0.0 if frozen and group[SCALES] else now
 
 
+def even(chosen: Tensor, processes: int) -> Tensor:
+    """Return ``chosen`` (N,) without the last ones that ``processes`` cannot share evenly.
+
+    Gradients are averaged over processes, and statistics counted, as of equal shares. Only a
+    batch of more frames than there are is uneven: others are a multiple, see ``train``.
+    """
+    return chosen[: len(chosen) // processes * processes]
+
+
 def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabric: Fabric) -> None:
     mean = fabric.all_reduce(state.summed / max(1, state.batch), reduce_op="mean")
     assert isinstance(mean, Tensor)
+    _check_loss(float(mean), state, settings, fabric)
     with state.average.applied() if state.average is not None else nullcontext():
         reached = accuracy(state.network, validation, fabric)
         kept = None
         if settings.patience is not None and state.may_be_best(reached):
             kept = snapshot.take(state.network)
     state.end_epoch(float(mean), reached, kept)
+
+
+def _check_loss(loss: float, state: FitState, settings: Settings, fabric: Fabric) -> None:
+    what = f"{settings.where}, epoch {state.epoch + 1}: the mean loss is {loss:.4g}"
+    if not math.isfinite(loss):
+        raise ConfigError(
+            f"{what}: training has diverged; lower the phase's lr (now {settings.lr:g}) or give "
+            "schedule.warmup_epochs. The last checkpoint from before is kept"
+        )
+    if loss > _HUGE_LOSS and fabric.is_global_zero:
+        log.warning("%s, far above guessing; lower the phase's lr (now %g)", what, settings.lr)
 
 
 def _lay_out(network: nn.Module, layout: torch.memory_format) -> None:

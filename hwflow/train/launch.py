@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from hwflow.config.train_options import DeviceKind, TrainOptions
 from hwflow.config.training import Precision
-from hwflow.errors import ConfigError
+from hwflow.errors import ConfigError, HwflowError
 from hwflow.log import Progress
 
 _PRECISION: dict[Precision, Any] = {
@@ -37,6 +39,32 @@ def check_devices(options: TrainOptions) -> None:
             )
 
 
+@contextmanager
+def float32_in_order(device: DeviceKind) -> Iterator[None]:
+    """Let a GPU compute float32 in float32, and by algorithms that give the same sums each time.
+
+    cuDNN takes TF32 for float32 convolutions and the fastest algorithm at hand unless told not to.
+    Some operations know no such algorithm; they go on, with torch's warning. On the CPU nothing
+    changes.
+    """
+    if device != DeviceKind.CUDA:
+        yield
+        return
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32, torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        matmul.allow_tf32 = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+    finally:
+        matmul.allow_tf32 = before[0]
+        torch.use_deterministic_algorithms(before[1], warn_only=warn_only)
+
+
 def here(options: TrainOptions, precision: Precision) -> Fabric:
     """Return the Fabric of training in this process, on one device."""
     return _fabric(options, precision, devices=1, strategy="auto")
@@ -53,16 +81,19 @@ def in_processes(
 
     ``function`` and ``arguments`` are pickled. The processes end soon after this one, however it
     ends: see ``end_with_parent``.
+
+    Raises:
+        HwflowError: the one that ``function`` raised.
     """
-    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    relay = threading.Thread(target=_relay, args=(queue, progress), daemon=True)
-    relay.start()
+    failures: list[HwflowError] = []
     try:
-        fabric = _fabric(options, precision, devices=options.devices, strategy="ddp_spawn")
-        fabric.launch(_Task(function, *arguments, _Sender(queue)))
-    finally:
-        queue.put(None)
-        relay.join()
+        with _relayed(progress, failures) as sender:
+            fabric = _fabric(options, precision, devices=options.devices, strategy="ddp_spawn")
+            fabric.launch(_Task(function, *arguments, sender=sender))
+    except ProcessRaisedException:
+        if failures:
+            raise failures[0] from None
+        raise
 
 
 def end_with_parent(parent: int) -> None:
@@ -87,11 +118,15 @@ def _fabric(options: TrainOptions, precision: Precision, *, devices: int, strate
 class _Task:
     """A call with its arguments; Fabric looks through arguments, and refuses frozen dataclasses."""
 
-    def __init__(self, function: Callable[..., None], *arguments: object) -> None:
-        self._function, self._arguments = function, arguments
+    def __init__(self, function: Callable[..., None], *arguments: object, sender: _Sender) -> None:
+        self._function, self._arguments, self._sender = function, arguments, sender
 
     def __call__(self, fabric: Fabric) -> None:
-        self._function(fabric, *self._arguments)
+        try:
+            self._function(fabric, *self._arguments, self._sender)
+        except HwflowError as error:
+            self._sender.fail(error)
+            raise
 
 
 class _Sender:
@@ -103,7 +138,27 @@ class _Sender:
     def __call__(self, what: str, done: int, total: int) -> None:
         self._queue.put((what, done, total))
 
+    def fail(self, error: HwflowError) -> None:
+        """Tell of an error; what ends a process says it in words only."""
+        self._queue.put(error)
 
-def _relay(queue: Any, progress: Progress) -> None:
+
+@contextmanager
+def _relayed(progress: Progress, failures: list[HwflowError]) -> Iterator[_Sender]:
+    """Give what other processes tell their progress and errors to."""
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    relay = threading.Thread(target=_relay, args=(queue, progress, failures), daemon=True)
+    relay.start()
+    try:
+        yield _Sender(queue)
+    finally:
+        queue.put(None)
+        relay.join()
+
+
+def _relay(queue: Any, progress: Progress, failures: list[HwflowError]) -> None:
     while (told := queue.get()) is not None:
-        progress(*told)
+        if isinstance(told, HwflowError):
+            failures.append(told)
+        else:
+            progress(*told)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch import Tensor, distributed, nn
+
+from hwflow.train.evaluate import EVAL_BATCH
 
 BatchNorm = nn.modules.batchnorm._BatchNorm
+
+# A last batch of so many frames stays one: they count up to 2.5 times, and the weights of models
+# that were settled so stay what they are (digits: 113 behind 4 × 256).
+_LEAST_LAST = -(-EVAL_BATCH * 2 // 5)
 
 
 def norms_of(network: nn.Module) -> list[BatchNorm]:
     """Return every batch-norm of ``network``."""
     return [module for module in network.modules() if isinstance(module, BatchNorm)]
+
+
+def settling_batches(chosen: Tensor) -> Sequence[Tensor]:
+    """Return ``chosen`` (N,) in batches of ``EVAL_BATCH`` frames at most, for ``settle_norms``.
+
+    Batches count alike there, so the frames of a short last one would count too much, and a single
+    frame has no variance: then all batches are of one size, give or take a frame.
+    """
+    if 0 < len(chosen) % EVAL_BATCH < _LEAST_LAST:
+        return torch.tensor_split(chosen, -(-len(chosen) // EVAL_BATCH))
+    return torch.split(chosen, EVAL_BATCH)
 
 
 def settle_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
@@ -53,7 +69,10 @@ def synchronise(network: nn.Module) -> None:
 
 
 class _Synchronised(BatchNorm):
-    """Batch-norm over all processes; every process has a batch of the same size."""
+    """Batch-norm over all processes; every process has a batch of the same size.
+
+    Statistics are float32, as torch's own are; the result is of the input's dtype.
+    """
 
     alone = False
 
@@ -62,13 +81,15 @@ class _Synchronised(BatchNorm):
             return super().forward(values)
         axes = [axis for axis in range(values.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(values.dim())]
-        count = torch.distributed.get_world_size() * values.numel() // values.shape[1]
-        mean = _summed(values.sum(axes)) / count
-        centred = values - mean.view(shape)
+        count = distributed.get_world_size() * values.numel() // values.shape[1]
+        wide = values.float()
+        mean = _summed(wide.sum(axes)) / count
+        centred = wide - mean.view(shape)
         variance = _summed(centred.square().sum(axes)) / count
         self._track(mean.detach(), variance.detach() * count / (count - 1))
         scaled = centred * torch.rsqrt(variance + self.eps).view(shape)
-        return scaled * self.weight.view(shape) + self.bias.view(shape)
+        result = scaled * self.weight.view(shape) + self.bias.view(shape)
+        return result.to(values.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         assert self.momentum is not None
@@ -80,6 +101,24 @@ class _Synchronised(BatchNorm):
         self.running_var.lerp_(variance, self.momentum)
 
 
+class _Sum(torch.autograd.Function):
+    """Sum over the processes. Each one's loss depends on it, so the gradients are summed too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return _all_reduced(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _all_reduced(gradient)
+
+
+def _all_reduced(values: Tensor) -> Tensor:
+    total = values.clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
 def _summed(values: Tensor) -> Tensor:
-    total: Any = all_reduce(values)  # type: ignore[no-untyped-call]
-    return torch.as_tensor(total)
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
+    return total

@@ -39,6 +39,7 @@ class Phase:
             lr=self.lr,
             logit_scale=self._logit_scale(network),
             last=self.last,
+            where=f"stage {self.stage.name!r}, phase {self.name}",
         )
 
     def _logit_scale(self, network: StageNet) -> float:

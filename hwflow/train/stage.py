@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,69 +13,22 @@ from lightning_fabric import Fabric
 
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.data_root import DataRoot
-from hwflow.config.dataset import is_published
 from hwflow.config.recipe import Recipe
-from hwflow.config.train_options import DeviceKind, TrainOptions
+from hwflow.config.train_options import TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
 from hwflow.nets import Form
-from hwflow.train.checkpoint import read_checkpoint, remove_checkpoints
+from hwflow.train.checkpoint import read_checkpoint, refuse_foreign, remove_checkpoints
 from hwflow.train.evaluate import real_scores
 from hwflow.train.files import StageResult, finished_stage, write_json, write_weights
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
 from hwflow.train.frames import Batches
 from hwflow.train.history import History
-from hwflow.train.launch import here, in_processes
+from hwflow.train.key import hashed, stage_inputs
+from hwflow.train.launch import float32_in_order, here, in_processes
 from hwflow.train.phases import Phase, carry, phases
 from hwflow.train.state import FitState
 from hwflow.train.watch import OneOfMany, StageWatcher
-
-# Part of every key: raise it when the same recipe would train to other weights, or go on from
-# another kind of checkpoint.
-TRAINING_VERSION = 2
-
-
-def stage_key(
-    recipe: Recipe,
-    index: int,
-    *,
-    threads: int,
-    device: DeviceKind = DeviceKind.CPU,
-    devices: int = 1,
-    splits: str | None = None,
-) -> str:
-    """Return the hash of all that decides the weights of stage ``index``.
-
-    ``splits``: digest of the frames' order and labels. It counts where the recipe does not decide
-    them: a folder of pictures holds what its owner puts there. Names and the calibration are left
-    out: changing them does not ask for new training.
-    """
-    inputs = {
-        "version": TRAINING_VERSION,
-        "dataset": recipe.dataset.model_dump(mode="json"),
-        "seed": recipe.seed,
-        "index": index,
-        "stage": recipe.stages[index].model_dump(mode="json", exclude={"name"}),
-        "threads": threads,
-        "device": device,
-        "devices": devices,
-    }
-    if not is_published(recipe.dataset):
-        inputs["splits"] = splits
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def is_trained(recipe: Recipe, index: int, result: StageResult) -> bool:
-    """Return whether ``result`` is of stage ``index`` of this very recipe."""
-    wanted = stage_key(
-        recipe,
-        index,
-        threads=result.threads,
-        device=result.device,
-        devices=result.devices,
-        splits=result.splits,
-    )
-    return result.key == wanted
 
 
 def train_stage(
@@ -90,26 +41,26 @@ def train_stage(
     options: TrainOptions,
     progress: Progress,
 ) -> StageResult:
-    """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done."""
+    """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done.
+
+    Raises:
+        ConfigError: the folder holds an unfinished run of other options, the stage does not learn,
+            or the splits hold too few frames.
+    """
     stage = recipe.stages[index]
-    key = stage_key(
-        recipe,
-        index,
-        threads=options.threads,
-        device=options.device,
-        devices=options.devices,
-        splits=splits.digest,
-    )
+    inputs = stage_inputs(recipe, index, options, splits=splits.digest)
+    key = hashed(inputs)
     done = finished_stage(folder, stage.name, key)
     if done is not None:
         return done
+    refuse_foreign(_checkpoint(folder, stage.name), inputs)
     precision = stage.training.precision
     if options.devices == 1:
-        with fixed_threads(options.threads):
+        with fixed_threads(options.threads), float32_in_order(options.device):
             fabric = here(options, precision)
-            _StageRun(fabric, recipe, index, splits, folder, options, key).run(progress)
+            _StageRun(fabric, recipe, index, splits, folder, options, inputs).run(progress)
     else:
-        arguments = (recipe, index, data, folder, options, key)
+        arguments = (recipe, index, data, folder, options, inputs)
         in_processes(
             _one_of_many, *arguments, options=options, precision=precision, progress=progress
         )
@@ -125,12 +76,17 @@ def _one_of_many(
     data: DataRoot,
     folder: Path,
     options: TrainOptions,
-    key: str,
+    inputs: dict[str, Any],
     progress: Progress,
 ) -> None:
     torch.set_num_threads(options.threads)
     splits = load(recipe.dataset, data)
-    _StageRun(fabric, recipe, index, splits, folder, options, key).run(progress)
+    with float32_in_order(options.device):
+        _StageRun(fabric, recipe, index, splits, folder, options, inputs).run(progress)
+
+
+def _checkpoint(folder: Path, name: str) -> Path:
+    return folder / f"{name}.checkpoint.pt"
 
 
 class _StageRun:
@@ -144,15 +100,15 @@ class _StageRun:
         splits: Splits,
         folder: Path,
         options: TrainOptions,
-        key: str,
+        inputs: dict[str, Any],
     ) -> None:
         self._fabric, self._splits, self._folder = fabric, splits, folder
-        self._options, self._key = options, key
+        self._options, self._inputs, self._key = options, inputs, hashed(inputs)
         self._stage = recipe.stages[index]
         self._seed = (recipe.seed, index)
         self._shape = (splits.frame_shape, len(splits.classes))
         self._phases = phases(self._stage)
-        self._path = folder / f"{self._stage.name}.checkpoint.pt"
+        self._path = _checkpoint(folder, self._stage.name)
         self._data = TrainingData(
             Batches(splits.train, fabric.device), Batches(splits.validation, fabric.device)
         )
@@ -214,7 +170,7 @@ class _StageRun:
         )
         return StageWatcher(
             stage=self._stage.name,
-            key=self._key,
+            inputs=self._inputs,
             path=self._path,
             names=[phase.name for phase in self._phases],
             epochs=[phase.epochs for phase in self._phases],
@@ -255,6 +211,6 @@ class _StageRun:
         remove_checkpoints(self._path)
 
 
-def _epochs_done(stages: tuple[Phase, ...], saved: dict[str, Any]) -> int:
-    before = stages[: saved["phase"]]
+def _epochs_done(every: tuple[Phase, ...], saved: dict[str, Any]) -> int:
+    before = every[: saved["phase"]]
     return sum(phase.epochs for phase in before) + int(saved["fit"]["epoch"])

@@ -23,6 +23,7 @@ class Settings:
 
     ``logit_scale`` multiplies the scores in front of the softmax. ``last``: the recipe's last
     phase, the one that ``training.frozen_epochs`` and ``training.patience`` are meant for.
+    ``where`` names the phase in errors.
     """
 
     training: Training
@@ -30,6 +31,7 @@ class Settings:
     lr: float
     logit_scale: float = 1.0
     last: bool = True
+    where: str = "training"
 
     @property
     def patience(self) -> int | None:
@@ -71,6 +73,7 @@ class FitState:
         self.average = None if decay is None else Average(network, decay)
         self.epoch, self.batch = 0, 0
         self.draw: torch.Generator | None = None
+        self._drawn: Tensor | None = None  # a checkpoint's, until an epoch begins
         self.summed = torch.zeros((), dtype=torch.float64)
         self.losses: list[float] = []
         self.accuracies: list[float] = []
@@ -82,12 +85,12 @@ class FitState:
         Each epoch seeds its own generator, so that a resumed run draws what an uninterrupted one
         does.
         """
-        saved = self.draw
         self.draw = torch.Generator(device).manual_seed(seed)
         order = torch.randperm(frames, generator=self.draw, device=device)
         if self.batch:
-            assert saved is not None, "it comes with the batch"
-            self.draw.set_state(saved.get_state())
+            assert self._drawn is not None, "it comes with the batch"
+            self.draw.set_state(self._drawn)
+        self._drawn = None
         return order
 
     def end_epoch(self, loss: float, accuracy: float, network: dict[str, Any] | None) -> None:
@@ -109,6 +112,15 @@ class FitState:
             return False
         return self.epoch - self.best.epoch >= patience
 
+    def has_own_statistics(self, settings: Settings) -> bool:
+        """Return whether the chosen weights were trained with the batch-norms' statistics.
+
+        Those of a frozen epoch were; an average of weights has an average of statistics, which are
+        not its own.
+        """
+        chosen = self.epoch if self.best is None else self.best.epoch
+        return chosen > settings.frozen_from and self.average is None
+
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state as tensors and plain values."""
         return {
@@ -117,7 +129,7 @@ class FitState:
             "average": None if self.average is None else self.average.state(),
             "epoch": self.epoch,
             "batch": self.batch,
-            "draw": None if self.draw is None else self.draw.get_state(),
+            "draw": self._drawn if self.draw is None else self.draw.get_state(),
             "summed": self.summed.clone(),
             "losses": list(self.losses),
             "accuracies": list(self.accuracies),
@@ -131,9 +143,9 @@ class FitState:
         if self.average is not None:
             self.average.load(saved["average"])
         self.epoch, self.batch = saved["epoch"], saved["batch"]
-        if saved["draw"] is not None:
-            self.draw = torch.Generator(self.summed.device)
-            self.draw.set_state(saved["draw"])
+        # A generator's state fits those of its own kind of device alone, and here the device is
+        # not known yet.
+        self.draw, self._drawn = None, saved["draw"]
         self.summed = saved["summed"]
         self.losses, self.accuracies = list(saved["losses"]), list(saved["accuracies"])
         self.best = None if saved["best"] is None else Best(**saved["best"])
@@ -155,7 +167,10 @@ def _optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def _groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Return the parameters, learned scales apart, as these have epochs without a change."""
+    """Return the parameters, learned scales apart, as these have epochs without a change.
+
+    Nor do they decay: what is learned is a logarithm, and decay would draw each step towards 1.
+    """
     scales = {
         id(parameter)
         for module in network.modules()
@@ -166,6 +181,7 @@ def _groups(network: nn.Module) -> list[dict[str, Any]]:
         {
             "params": [p for p in network.parameters() if (id(p) in scales) == of_scales],
             SCALES: of_scales,
+            **({"weight_decay": 0.0} if of_scales else {}),
         }
         for of_scales in (False, True)
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from hwflow.log import Progress
 from hwflow.train.checkpoint import write_checkpoint
 from hwflow.train.history import History, Row
+from hwflow.train.key import hashed
 from hwflow.train.launch import end_with_parent
 from hwflow.train.state import FitState
 
@@ -21,15 +22,16 @@ _SHARE = 0.02
 class StageWatcher:
     """The watcher of every phase of a stage, in the process that writes.
 
-    ``names``, ``epochs``: of each phase. ``batches``: steps of an epoch; ``frames``: those that
-    they train on. ``seconds``: age at which a checkpoint is replaced in the middle of an epoch.
+    ``inputs``: what the stage's key is the hash of. ``names``, ``epochs``: of each phase.
+    ``batches``: steps of an epoch; ``frames``: those that they train on. ``seconds``: age at which
+    a checkpoint is replaced in the middle of an epoch.
     """
 
     def __init__(
         self,
         *,
         stage: str,
-        key: str,
+        inputs: dict[str, Any],
         path: Path,
         names: Sequence[str],
         epochs: Sequence[int],
@@ -39,7 +41,8 @@ class StageWatcher:
         seconds: float,
         progress: Progress,
     ) -> None:
-        self._stage, self._key, self._path = stage, key, path
+        self._stage, self._path = stage, path
+        self._made_for = {"key": hashed(inputs), "inputs": inputs}
         self._names, self._epochs = names, epochs
         self._batches, self._frames = batches, frames
         self._history, self._seconds, self._progress = history, seconds, progress
@@ -103,9 +106,11 @@ class StageWatcher:
         return told
 
     def _save(self, state: FitState) -> None:
+        if not bool(state.summed.isfinite()):
+            return  # it diverges, and the epoch will end with an error: keep what was before
         began = time.monotonic()
         checkpoint: dict[str, Any] = {
-            "key": self._key,
+            **self._made_for,
             "phase": self._phase,
             "fit": state.checkpoint(),
             "history": self._history.settle(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from score_data import scored
 
-from hwflow.cascade.bootstrap import draws, policy_intervals, threshold_intervals
+from hwflow.cascade.bootstrap import _intervals, draws, policy_intervals, threshold_intervals
 from hwflow.cascade.goals import AccuracyGoal, BoundedLossGoal, CostGoal, ExitRateGoal, LossGoal
 from hwflow.cascade.view import ScoredSplit, view
 
@@ -43,6 +43,11 @@ def test_copies_make_no_interval_narrower():
         )
         got = threshold_intervals(view(data), LossGoal(0.02), resamples=50)
         assert got == threshold_intervals(view(once), LossGoal(0.02), resamples=50)
+
+
+def test_an_interval_leaves_out_a_fortieth_on_either_side():
+    counted = np.arange(1001.0)
+    assert _intervals(np.stack([counted, -counted], axis=1)) == ((25.0, 975.0), (-975.0, -25.0))
 
 
 def test_intervals_are_as_wide_as_the_normal_approximation():

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_data import scored
 
-from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, measure
+from hwflow.cascade.calibration import ScoredSplit, measure, thresholds_for
 from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.curves import threshold_curve
 from hwflow.cascade.decision import run_cascade, top2
+from hwflow.cascade.goals import LossGoal
 
 
 def accuracy(data, thresholds):
@@ -23,7 +24,7 @@ seeds = st.integers(0, 10_000)
 @given(seeds, st.sampled_from([0.0, 0.01, 0.05, 0.3]))
 def test_smallest_threshold_that_keeps_the_accuracy(seed, eps):
     data = scored(seed)
-    (threshold,) = choose_thresholds(data, eps=eps)
+    (threshold,) = thresholds_for(data, LossGoal(eps))
     needed = np.mean(top2(data.scores[-1])[0] == data.labels) - eps - 1e-12
     assert accuracy(data, (threshold,)) >= needed
     for smaller in range(threshold):
@@ -34,7 +35,7 @@ def test_smallest_threshold_that_keeps_the_accuracy(seed, eps):
 @given(seeds, st.sampled_from([0.0, 0.01, 0.05, 0.3]))
 def test_smallest_threshold_that_loses_no_more_frames(seed, eps):
     data = scored(seed)
-    (threshold,) = choose_thresholds(data, eps=eps, criterion="losses")
+    (threshold,) = thresholds_for(data, LossGoal(eps, "losses"))
     last = top2(data.scores[-1])[0] == data.labels
 
     def lost(value):
@@ -43,7 +44,7 @@ def test_smallest_threshold_that_loses_no_more_frames(seed, eps):
 
     assert lost(threshold) <= eps + 1e-12
     assert threshold == 0 or lost(threshold - 1) > eps + 1e-12
-    assert threshold >= choose_thresholds(data, eps=eps, criterion="accuracy")[0]
+    assert threshold >= thresholds_for(data, LossGoal(eps, "accuracy"))[0]
 
 
 @pytest.mark.parametrize("criterion", ["accuracy", "losses"])
@@ -52,7 +53,7 @@ def test_smallest_threshold_that_loses_no_more_frames(seed, eps):
 def test_larger_budget_never_raises_the_threshold(criterion, seed):
     data = scored(seed)
     budgets = (0.0, 0.02, 0.1, 0.5, 0.99)
-    chosen = [choose_thresholds(data, eps=eps, criterion=criterion)[0] for eps in budgets]
+    chosen = [thresholds_for(data, LossGoal(eps, criterion))[0] for eps in budgets]
     assert chosen == sorted(chosen, reverse=True)
 
 
@@ -61,9 +62,9 @@ def test_gains_do_not_pay_for_losses():
     early = np.array([[0, 4], [9, 0], [9, 0]])  # one wrong at margin 4, two right at 9
     late = np.array([[9, 0], [0, 9], [9, 0]])  # has the first right and the second wrong
     data = ScoredSplit("validation", labels, (early, late))
-    assert choose_thresholds(data, eps=0.0, criterion="accuracy") == (0,)
-    assert choose_thresholds(data, eps=0.0, criterion="losses") == (5,)
-    assert choose_thresholds(data, eps=0.34, criterion="losses") == (0,)
+    assert thresholds_for(data, LossGoal(0.0, "accuracy")) == (0,)
+    assert thresholds_for(data, LossGoal(0.0, "losses")) == (5,)
+    assert thresholds_for(data, LossGoal(0.34, "losses")) == (0,)
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,7 +79,7 @@ def test_exit_rate_falls_with_the_threshold(seed):
 @given(seeds, st.integers(1, 4))
 def test_every_number_of_stages(seed, stages):
     data = scored(seed, stages=stages)
-    thresholds = choose_thresholds(data, eps=0.0)
+    thresholds = thresholds_for(data, LossGoal(0.0))
     assert len(thresholds) == stages - 1
     stats = measure(data, thresholds)
     assert stats.accuracy >= np.mean(top2(data.scores[-1])[0] == data.labels)
@@ -88,13 +89,13 @@ def test_every_number_of_stages(seed, stages):
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_only_validation_frames_choose(split):
     with pytest.raises(ValueError, match=f"validation split, got '{split}'"):
-        choose_thresholds(scored(0, split=split), eps=0.0)
+        thresholds_for(scored(0, split=split), LossGoal(0.0))
 
 
 def test_useless_first_stage_escalates_everything():
     labels = np.array([0, 1, 0, 1])
     right = 5 * np.eye(2, dtype=np.int64)[labels]
-    (threshold,) = choose_thresholds(ScoredSplit("validation", labels, (-right, right)), eps=0.0)
+    (threshold,) = thresholds_for(ScoredSplit("validation", labels, (-right, right)), LossGoal(0.0))
     assert threshold == 6  # one above the largest wrong margin
 
 

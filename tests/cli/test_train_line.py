@@ -23,6 +23,13 @@ def test_precision_is_that_of_every_stage_and_is_in_the_recipe():
     assert [stage.training.precision for stage in plain.stages] == [Precision.FLOAT32] * 2
 
 
+def test_a_dry_run_builds_the_networks(hwflow):
+    bad = ["--set", "stages.1.net.features=[8,8,8,8,8,8,8,8]"]
+    done = hwflow("train", DIGITS, *bad, "--json", "--dry-run")
+    assert done.code == 2
+    assert "stage 'stage1'" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

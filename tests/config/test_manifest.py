@@ -51,7 +51,13 @@ def test_a_complete_step_is_reused_and_says_what_it_was_given(tmp_path, source):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"config": {"level": 2}}, {"seed": 1}, {"packages": ("rtl",)}, {"tools": ("pydantic",)}],
+    [
+        {"config": {"level": 2}},
+        {"seed": 1},
+        {"packages": ("rtl",)},
+        {"tools": ("pydantic",)},
+        {"contents": {"splits": "a"}},
+    ],
 )
 def test_whatever_can_change_the_result_runs_it_again(tmp_path, source, changes):
     run_step(make(tmp_path, source), copier(source))
@@ -186,6 +192,24 @@ def test_work_of_other_code_is_not_handed_to_an_incremental_step(tmp_path, sourc
     monkeypatch.setattr(manifest, "source_hash", lambda packages: "other code")
     assert not run_step(step, action).reused
     assert seen == [[RUN_FILE]]
+
+
+def test_unfinished_work_of_other_code_is_not_thrown_away_unsaid(
+    tmp_path, source, monkeypatch, caplog
+):
+    step = make(tmp_path, source, incremental=True)
+
+    def stopped(folder):
+        (folder / "half.txt").write_text("half")
+        raise RuntimeError
+
+    for code, said in (("one", 0), ("one", 0), ("other", 1)):
+        monkeypatch.setattr(manifest, "source_hash", lambda packages, code=code: code)
+        caplog.clear()
+        with pytest.raises(RuntimeError):
+            run_step(step, stopped)
+        assert len(caplog.records) == said
+        assert caplog.text.count(f"{step.out}: an unfinished run of other code or tools") == said
 
 
 def test_two_runs_do_not_write_one_folder(tmp_path, source):

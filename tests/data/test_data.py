@@ -23,6 +23,7 @@ def splits():
 def test_sizes_and_types(splits):
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [1137, 300, 360]
     assert splits.frame_shape == (16, 16, 1)
+    assert splits.frame_shape == DigitsDataset(name="digits").frame_shape
     assert splits.classes == tuple("0123456789")
     for subset in (splits.train, splits.validation, splits.test):
         assert subset.frames.dtype == np.uint8

@@ -30,7 +30,7 @@ def tiny(root, **counts):
 def test_tiny_imagenet(tmp_path):
     splits = tiny(tmp_path)
     assert splits.classes == ("n01", "n02", "n03")
-    assert splits.frame_shape == (64, 64, 3)
+    assert splits.frame_shape == TINY.frame_shape == (64, 64, 3)
     assert [len(subset) for subset in splits.subsets] == [48, 12, 12]
     assert splits.counts(splits.validation) == splits.counts(splits.test) == (4, 4, 4)
     # Class n01 comes first, whatever the order in wnids.txt, and its pictures by name.
@@ -152,7 +152,7 @@ def test_imagenet_folders(tmp_path):
     write_imagenet(tmp_path / "imagenet")
     splits = load(IMAGENET, DataRoot(tmp_path))
     assert splits.classes == ("cat", "dog")
-    assert splits.frame_shape == (28, 28, 3)
+    assert splits.frame_shape == IMAGENET.frame_shape == (28, 28, 3)
     assert [len(subset) for subset in splits.subsets] == [14, 10, 6]
     assert splits.counts(splits.validation) == (5, 5)
     np.testing.assert_array_equal(splits.test.labels, [0, 0, 0, 1, 1, 1])

@@ -23,7 +23,7 @@ TRAIN, TEST = labelled(60, 10, (28, 28), 0), labelled(20, 10, (28, 28), 1)
 def test_frames_and_labels_come_back(tmp_path, gz):
     known = write_idx_set(tmp_path, TRAIN, TEST, gz=gz)
     splits = load_idx(known, CONFIG, DataRoot(tmp_path), silent)
-    assert splits.frame_shape == (28, 28, 1)
+    assert splits.frame_shape == CONFIG.frame_shape == (28, 28, 1)
     for subset, (frames, labels) in zip(splits.subsets, (TRAIN, TRAIN, TEST), strict=True):
         np.testing.assert_array_equal(subset.frames[..., 0], frames[subset.indices])
         np.testing.assert_array_equal(subset.labels, labels[subset.indices])
@@ -36,7 +36,7 @@ def test_padding_surrounds_with_black(tmp_path):
     known = write_idx_set(tmp_path, TRAIN, TEST)
     padded = CONFIG.model_copy(update={"pad": 2})
     splits = load_idx(known, padded, DataRoot(tmp_path), silent)
-    assert splits.frame_shape == (32, 32, 1)
+    assert splits.frame_shape == padded.frame_shape == (32, 32, 1)
     np.testing.assert_array_equal(splits.test.frames[:, 2:-2, 2:-2, 0], TEST[0])
     assert splits.test.frames.sum() == TEST[0].sum()
 

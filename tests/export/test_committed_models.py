@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwflow.cascade.calibration import choose_thresholds
+from hwflow.cascade.calibration import thresholds_for
 from hwflow.cascade.decision import run_cascade, top2
 from hwflow.config.base import load
 from hwflow.config.bundle import load_bundle
@@ -69,9 +69,8 @@ def test_thresholds_follow_from_the_validation_scores(folder):
     recipe = load(Recipe, folder.parent / "recipe.yaml")
     bundle, golden = load_bundle(folder), read_golden(folder)
     data = scored(bundle, golden, "validation")
-    thresholds = choose_thresholds(
-        data, eps=recipe.calibration.eps, criterion=recipe.calibration.criterion
-    )
+    goal = recipe.calibration.goal([stage.bops for stage in bundle.stages])
+    thresholds = thresholds_for(data, goal)
     assert thresholds == bundle.policy.threshold_int
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny import recipe, stage_data
 
-from hwflow.cascade.calibration import ScoredSplit, choose_thresholds, thresholds_for
+from hwflow.cascade.calibration import ScoredSplit, thresholds_for
 from hwflow.cascade.decision import run_cascade, top2
 from hwflow.cascade.goals import LossGoal
 from hwflow.config.bundle import load_bundle
@@ -153,7 +153,7 @@ def test_threshold_follows_from_the_golden_validation_scores(exported, golden):
         golden["validation_label"],
         (golden["validation_scores_0"], golden["validation_scores_1"]),
     )
-    assert choose_thresholds(data, eps=0.02, criterion="losses") == exported[1].policy.threshold_int
+    assert thresholds_for(data, LossGoal(0.02, "losses")) == exported[1].policy.threshold_int
 
 
 def test_links_cover_every_frame_without_mismatch(exported):

@@ -121,7 +121,7 @@ def test_short_epochs_share_a_checkpoint(tmp_path, monkeypatch, seconds, written
     settings = Settings(training=told, epochs=told.epochs, lr=told.lr)
     watcher = StageWatcher(
         stage="stage0",
-        key=KEY,
+        inputs={"stage": "a recipe's"},
         path=tmp_path / "stage0.checkpoint.pt",
         names=["w1a1"],
         epochs=[told.epochs],

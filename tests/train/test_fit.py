@@ -10,9 +10,11 @@ from torch import nn
 
 from hwflow.config.train_options import TrainOptions
 from hwflow.config.training import Training
+from hwflow.data.augment import augment
 from hwflow.errors import ConfigError
 from hwflow.nets.layers import QuantConv2d, QuantLinear, QuantReLU
 from hwflow.train.evaluate import accuracy, real_scores
+from hwflow.train.fit import derive_seed
 from hwflow.train.frames import Batches
 from hwflow.train.launch import here
 from hwflow.train.norms import norms_of
@@ -144,7 +146,30 @@ def test_average_is_what_was_averaged():
     for got, wanted in zip(state.network.parameters(), mean, strict=True):
         # lerp and two products round differently.
         assert torch.allclose(got, wanted, rtol=1e-5, atol=1e-7)
-        assert not torch.equal(got, seen[-1][0]) if got.shape == seen[-1][0].shape else True
+    for got, last in zip(state.network.parameters(), seen[-1], strict=True):
+        assert not torch.allclose(got, last, rtol=1e-3)
+
+
+def test_the_average_is_what_is_validated_and_kept_as_the_best():
+    found: list[tuple[float, float]] = []
+    averaged = {}
+
+    class Record(Watch):
+        def after_epoch(self, state):
+            assert state.average is not None
+            validation, fabric = data().validation, here(TrainOptions(), "float32")
+            live = accuracy(state.network, validation, fabric)
+            with state.average.applied():
+                found.append((accuracy(state.network, validation, fabric), live))
+                averaged[state.epoch] = [p.detach().clone() for p in state.network.parameters()]
+
+    told = settings(epochs=4, lr=0.5, ema_decay=0.95, patience=4)
+    state = run(told, watch=Record())
+    assert state.accuracies == [average for average, _ in found]
+    assert any(average != live for average, live in found), "or the two cannot be told apart"
+    assert state.best is not None
+    for got, wanted in zip(state.network.parameters(), averaged[state.best.epoch], strict=True):
+        assert torch.equal(got, wanted)
 
 
 def test_patience_stops_and_takes_the_best():
@@ -280,9 +305,34 @@ def test_label_smoothing_and_logit_scale_are_in_the_loss():
         assert first.pop() == float(wanted)
 
 
-def _epoch_seed() -> int:
-    from hwflow.train.fit import derive_seed
+@pytest.mark.parametrize("changes", [{"max_shift": 2}, {"flip": True}, {"cutout": 4}])
+def test_a_step_sees_the_changes_that_the_recipe_asks_for(changes):
+    first: list[float] = []
 
+    class Record(Watch):
+        def after_step(self, state):
+            first.append(float(state.summed))
+            raise StopError
+
+    with pytest.raises(StopError):
+        run(settings(**changes), watch=Record())
+    draw = torch.Generator().manual_seed(_epoch_seed())
+    chosen = torch.randperm(FRAMES, generator=draw)[:16]
+    taken = data().train
+    plain = taken.take(chosen)
+    changed = augment(plain, draw, **changes)
+    losses = [
+        nn.functional.cross_entropy(
+            network().train()(codes.clone(memory_format=torch.contiguous_format)),
+            taken.labels[chosen],
+        )
+        for codes in (changed, plain.float())
+    ]
+    assert first == [float(losses[0])]
+    assert first != [float(losses[1])]
+
+
+def _epoch_seed() -> int:
     return derive_seed(5, 0)
 
 

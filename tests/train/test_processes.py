@@ -57,6 +57,16 @@ def test_two_processes_train_what_one_does(tmp_path):
     assert (tmp_path / "two" / "stage0.csv").read_text().count("\n") == 2
 
 
+@pytest.mark.slow
+def test_two_processes_train_in_bf16_on_a_batch_of_an_odd_number(tmp_path):
+    """1,137 frames in a batch of 4,096: each process takes 568."""
+    training = {"epochs": 2, "lr": 0.01, "batch_size": 4096, "precision": "bf16"}
+    told = recipe({**WIDE, "training": training})
+    result = train(told, tmp_path, options=TrainOptions(devices=2))
+    assert result.stages[0].losses[1] < result.stages[0].losses[0]
+    assert all(value.isfinite().all() for value in tensors(tmp_path).values())
+
+
 def test_a_batch_must_divide_among_the_devices(tmp_path):
     with pytest.raises(ConfigError, match=r"stages\.0\.training\.batch_size: 64 .* 3 devices"):
         train(recipe(WIDE), tmp_path, options=TrainOptions(devices=3))

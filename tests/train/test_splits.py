@@ -35,6 +35,33 @@ def test_splits_count_where_the_recipe_does_not_say_them():
     assert one == other
 
 
+def test_pictures_with_other_content_are_trained_on_again(tmp_path):
+    """The names, classes and numbers stay; another place of the folder is no reason."""
+    root, folder = DataRoot(tmp_path / "one"), tmp_path / "train"
+    write_imagenet(tmp_path / "one" / "imagenet")
+
+    def run(where: DataRoot):
+        outcome = train_job(PICTURES, out=folder, data=where).run()
+        return outcome.reused, outcome.manifest.found["splits"]
+
+    first = load(PICTURES.dataset, root).digest
+    assert run(root) == (False, first)
+    assert run(root) == (True, first)
+    assert train_job(PICTURES, out=folder, data=root).is_complete()
+    moved = DataRoot((tmp_path / "one").rename(tmp_path / "two"))
+    assert run(moved) == (True, first)
+
+    keys = {stage_key(PICTURES, 0, threads=1, splits=first)}
+    for number, path in enumerate(sorted((moved.path / "imagenet").rglob("0*.png"))):
+        picture(path, (30, 30), 500 + number)
+    assert not train_job(PICTURES, out=folder, data=moved).is_complete()
+    reused, second = run(moved)
+    assert (reused, second != first) == (False, True)
+    keys.add(stage_key(PICTURES, 0, threads=1, splits=second))
+    assert len(keys) == 2, "a checkpoint of the first is none of the second"
+    assert run(moved) == (True, second)
+
+
 def test_a_folder_with_another_picture_is_trained_on_again(tmp_path):
     write_imagenet(tmp_path / "imagenet")
     root, folder = DataRoot(tmp_path), tmp_path / "train"
