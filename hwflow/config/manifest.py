@@ -214,6 +214,13 @@ def run_step(step: Step, action: Action) -> Outcome:
     if found is not None and _is_whole(step, found, wanted):
         return Outcome(found, reused=True)
     _refuse_foreign(step, found)
+    told = _plain(step.config), step.seed
+    if step.incremental and found is not None and (found.config, found.seed) != told:
+        log.warning(
+            "%s: holds a finished run of another configuration; what differs is done again and "
+            "replaced (another --out keeps both)",
+            step.out,
+        )
     work = step.out.parent / f".{step.out.name}.partial"
     with _sole_user(work, step):
         return _run(step, action, work=work, found=found, inputs=inputs, wanted=wanted)
@@ -308,6 +315,11 @@ def _run(
     write(complete, work)
     _replace(step.out, work)
     return Outcome(complete, reused=False)
+
+
+def _plain(config: Mapping[str, Any]) -> Any:
+    """Return ``config`` as a manifest has it: lists for tuples."""
+    return json.loads(json.dumps(dict(config)))
 
 
 def is_complete(step: Step) -> bool:

@@ -55,7 +55,18 @@ class StageRecipe(NetworkRecipe):
                 raise ValueError(
                     f"{field} has {len(widths)} entries, expected one number or a list of {count}"
                 )
+        for field, widths, _ in wanted[2:]:
+            own = self.weight_bits if field.endswith("weight_bit_width") else self.act_bits
+            if any(before < after for before, after in zip(widths, own, strict=True)):
+                raise ValueError(
+                    f"{field}: {_listed(widths)} bits on the way down to {_listed(own)}; a layer "
+                    "may not have fewer than it ends with"
+                )
         return self
+
+
+def _listed(widths: tuple[int, ...]) -> str:
+    return str(widths[0]) if len(set(widths)) == 1 else str(list(widths))
 
 
 class Recipe(GrownModel):

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from hwflow.config.base import GrownModel, StrictModel
 from hwflow.config.network import BitWidth, LayerBits
 
-Epochs = Annotated[int, Field(gt=0)]
+Epochs = Annotated[int, Field(gt=0, le=10_000)]
 Rate = Annotated[float, Field(gt=0)]
 PerLayer = BitWidth | tuple[BitWidth, ...] | LayerBits
 
@@ -138,7 +138,7 @@ class Training(GrownModel):
     )
 
     epochs: Epochs
-    batch_size: Annotated[int, Field(gt=1)] = 64
+    batch_size: Annotated[int, Field(gt=1, le=65_536)] = 64
     lr: Rate
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_shift: Annotated[int, Field(ge=0, le=8)] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,10 @@ from hwflow.train.launch import float32_in_order, here, in_processes
 from hwflow.train.phases import Phase, carry, phases
 from hwflow.train.state import FitState
 from hwflow.train.watch import OneOfMany, StageWatcher
+
+# Times what guessing gets right: below, something is wrong with the recipe.
+_GUESSING = 1.5
+log = logging.getLogger(__name__)
 
 
 def train_stage(
@@ -190,6 +195,14 @@ class _StageRun:
         write_weights(weights, network.state_dict())
         validation = self._splits.validation
         predicted = real_scores(network, validation.frames).argmax(axis=1)
+        reached = float(np.mean(predicted == validation.labels))
+        if reached <= _GUESSING / len(self._splits.classes):
+            log.warning(
+                "stage %r: %.1f %% of the validation frames are right, hardly more than by "
+                "guessing; see `What to choose` in docs/training.md",
+                name,
+                100 * reached,
+            )
         result = StageResult(
             name=name,
             key=self._key,
@@ -202,7 +215,7 @@ class _StageRun:
             accuracy=Accuracy(
                 split="validation",
                 n=len(validation),
-                value=float(np.mean(predicted == validation.labels)),
+                value=reached,
             ),
             losses=tuple(state.losses),
             seconds=time.monotonic() - began,

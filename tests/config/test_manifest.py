@@ -134,13 +134,17 @@ def test_a_failed_rerun_leaves_the_old_result_whole(tmp_path, source):
     assert not manifest.is_complete(step)
 
 
-def test_an_incremental_step_is_given_its_earlier_files(tmp_path, source):
+def test_an_incremental_step_is_given_its_earlier_files(tmp_path, source, caplog):
     step = make(tmp_path, source, incremental=True)
     run_step(step, copier(source))
+    run_step(step, copier(source))
+    assert not caplog.messages
     seen = []
     changed = make(tmp_path, source, incremental=True, seed=3)
     run_step(changed, lambda folder: seen.append((folder / "copy.txt").read_text()))
     assert seen == ["one"]
+    (told,) = caplog.messages
+    assert "holds a finished run of another configuration" in told
 
 
 def test_foreign_files_are_never_replaced(tmp_path, source):

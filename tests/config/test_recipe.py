@@ -79,6 +79,13 @@ def test_start_is_a_tagged_union():
         ("stages", [], "stages"),
         ("stages.0.training.lr", 0, r"stages\.0\.training\.lr"),
         ("stages.0.training.epochs", 2.5, r"stages\.0\.training\.epochs"),
+        ("stages.0.training.epochs", 10**12, r"epochs: .*less than or equal to 10000"),
+        ("stages.0.training.batch_size", 10**9, r"batch_size: .*less than or equal to 65536"),
+        (
+            "stages.0.training.lowering",
+            [{"weight_bit_width": 4, "act_bit_width": 4, "epochs": 1, "lr": 0.1}],
+            r"lowering\[0\]\.weight_bit_width: 4 bits on the way down to \[1, 1, 2, 8\]; a layer",
+        ),
         ("stages.0.net.features", [8, "pol"], r"stages\.0\.net\.features\.1"),
         ("stages.0.weight_bit_width", 9, r"stages\.0\.weight_bit_width"),
         ("stages.0.weight_bit_width", [1, 1], "weight_bit_width has 2 entries.*or a list of 4"),

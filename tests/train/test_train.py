@@ -335,3 +335,9 @@ def test_float_weights_become_latent_binary_ones():
 def test_result_schema_refuses_other_keys():
     with pytest.raises(ValueError, match="extra"):
         TrainResult.model_validate({"recipe": "x", "stages": [], "surprise": 1})
+
+
+def test_a_stage_that_only_guesses_is_told(tmp_path, caplog):
+    still = stage_data(training={"epochs": 1, "lr": 1e-12})
+    train(recipe(still), tmp_path)
+    assert any("hardly more than by guessing" in told for told in caplog.messages)
