@@ -129,14 +129,14 @@ def build(
     if told.fifos_file is not None:
         load_fifos(Path(told.fifos_file))  # likewise
     chain = []
+    if bundle is not None and options.board is not None:
+        raise ConfigError(f"--bundle goes with a design, and {source} is a network by itself")
     if is_bundle(source):
-        if bundle is not None:
-            raise ConfigError(f"--bundle does not go with {source}, which is a bundle itself")
-        bundle, options = source, ModelOptions()  # the board is in the design now
+        bundle = source
     if bundle is not None:
-        options.refuse_with("a bundle", frames=frames)
+        ModelOptions().refuse_with("a bundle", frames=frames)
         load_bundle(bundle)  # a damaged bundle is named before anything starts
-        folder = out or bundle.parent / jobs.ACCELERATOR
+        folder = out or bundle.absolute().parent / jobs.ACCELERATOR
     elif told.model is not None:
         folder = (out or OUT / told.name) / jobs.ACCELERATOR
         bundle = folder.parent / jobs.BUNDLE_DIR

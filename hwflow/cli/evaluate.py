@@ -120,8 +120,8 @@ def _work(told: Evaluation) -> str:
         f"thresholds {_thresholds(policy.threshold)}; work {policy.avg_bops.value / last:.1%} of "
         f"the last stage's BOPs on average ({low / last:.1%} to {high / last:.1%}), "
         f"{policy.worst_bops / last:.1%} at worst; "
-        f"accuracy {-100 * policy.loss.value:+.2f} points against the last stage "
-        f"({-100 * policy.loss.interval95[1]:+.2f} to {-100 * policy.loss.interval95[0]:+.2f})"
+        f"accuracy {_gain(policy.loss.value)} points against the last stage "
+        f"({_gain(policy.loss.interval95[1])} to {_gain(policy.loss.interval95[0])})"
     )
     if told.thresholds is not None:
         ends = ", ".join(f"{_one(low)} to {_one(high)}" for low, high in told.thresholds.interval95)
@@ -139,6 +139,11 @@ def _work(told: Evaluation) -> str:
             f"\n[yellow]no frame leaves at {', '.join(idle)}: with these thresholds it is idle[/]"
         )
     return text
+
+
+def _gain(loss: float) -> str:
+    """Return what a loss, a fraction, is in points gained; of nothing, +0.00."""
+    return f"{round(-100 * loss, 2) + 0.0:+.2f}"
 
 
 def _score_table(told: Evaluation) -> Table:

@@ -17,13 +17,10 @@ def expected(recipe: Recipe, data: DataRoot, target_ii: int) -> tuple[Data, Tabl
     """Return the cost of each stage at ``target_ii`` cycles a frame, as JSON and as a table.
 
     Raises:
-        ConfigError: the data set, which says how large frames are, is missing, or a layer cannot
-            be so fast.
+        ConfigError: a folder of pictures, which alone says how many classes there are, is
+            missing, or a layer cannot be so fast.
     """
-    from hwflow.data import load
-
-    splits = load(recipe.dataset, data)
-    shape, classes = splits.frame_shape, len(splits.classes)
+    shape, classes = recipe.dataset.frame_shape, _classes(recipe, data)
     stages = [_stage(stage, shape, classes, target_ii) for stage in recipe.stages]
     table = Table(
         title=f"expected at {target_ii:,} cycles a frame or fewer; estimated", title_justify="left"
@@ -47,6 +44,16 @@ _COLUMNS = {
     "dsp": "DSPs",
     "bram36": "BRAM36",
 }
+
+
+def _classes(recipe: Recipe, data: DataRoot) -> int:
+    """Return the number of classes; of a published set without its files."""
+    told = recipe.dataset.class_count
+    if told is not None:
+        return told
+    from hwflow.data import load
+
+    return len(load(recipe.dataset, data).classes)
 
 
 def _stage(stage: StageRecipe, shape: tuple[int, int, int], classes: int, target: int) -> Data:

@@ -58,13 +58,18 @@ def read_source(source: Path, options: ModelOptions, *, overrides: tuple[str, ..
         return _of_bundle(source, options, overrides)
     if source.is_dir():
         raise ConfigError(f"{source}: a folder, but no bundle: no {BUNDLE_FILE} in it")
+    if not source.is_file():
+        raise ConfigError(
+            f"{source}: no such file; expected a design.yaml, a bundle's folder or a quantised "
+            "ONNX file"
+        )
+    if source.name == BUNDLE_FILE:
+        raise ConfigError(f"{source}: give the bundle's folder, {source.parent}")
     if source.suffix.lower() != ONNX_SUFFIX:
         options.refuse_with(
             f"{source}: a design says it itself, and an ONNX file's name ends in {ONNX_SUFFIX}"
         )
         return absolute(read_design(source, overrides=overrides), source.parent)
-    if not source.is_file():
-        raise ConfigError(f"{source}: no such file; expected a quantised ONNX file")
     if options.board is None:
         raise ConfigError("an ONNX file needs a board to build for: add --board pynq-z2")
     told: dict[str, Any] = {

@@ -26,6 +26,7 @@ class DigitsDataset(StrictModel):
     frames; the rest is for training. ``split_seed`` alone decides who goes where.
     """
 
+    class_count: ClassVar[int | None] = 10
     name: Literal["digits"]
     upscale: Annotated[int, Field(ge=1, le=4)] = 2
     split_seed: Seed = 0
@@ -56,6 +57,8 @@ class HeldOut(StrictModel):
 
     published: ClassVar[int | None]
     """Frames of the publisher's training set; none where that is up to the user's folder."""
+    class_count: ClassVar[int | None] = 10
+    """Classes; none where that is up to the user's folder."""
 
     split_seed: Seed = 0
     validation: Count = 5000
@@ -112,6 +115,7 @@ class Cifar100Dataset(HeldOut):
     """CIFAR-100 with its 100 fine labels, 32×32 RGB."""
 
     published: ClassVar[int | None] = 50_000
+    class_count: ClassVar[int | None] = 100
     name: Literal["cifar100"]
 
 
@@ -126,6 +130,7 @@ class TinyImageNetDataset(HeldOut):
     """Tiny ImageNet, 200 classes, 64×64 RGB; the test set is the publisher's ``val``."""
 
     published: ClassVar[int | None] = 100_000
+    class_count: ClassVar[int | None] = 200
     name: Literal["tiny_imagenet"]
 
     @property
@@ -143,6 +148,7 @@ class ImageNetDataset(HeldOut):
     """
 
     published: ClassVar[int | None] = None
+    class_count: ClassVar[int | None] = None
     name: Literal["imagenet"]
     folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "imagenet"
     size: Annotated[int, Field(ge=8, le=512)] = 224

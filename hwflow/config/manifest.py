@@ -217,8 +217,8 @@ def run_step(step: Step, action: Action) -> Outcome:
     told = _plain(step.config), step.seed
     if step.incremental and found is not None and (found.config, found.seed) != told:
         log.warning(
-            "%s: holds a finished run of another configuration; what differs is done again and "
-            "replaced (another --out keeps both)",
+            "%s: holds a finished run of another configuration; what does not fit this one is done "
+            "again and replaced (another --out keeps both)",
             step.out,
         )
     work = step.out.parent / f".{step.out.name}.partial"

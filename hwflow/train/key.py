@@ -10,6 +10,7 @@ from typing import Any
 from hwflow.config.dataset import is_published
 from hwflow.config.recipe import Recipe, StageRecipe
 from hwflow.config.train_options import DeviceKind, TrainOptions
+from hwflow.config.training import Precision
 from hwflow.train.files import StageResult
 
 # Part of every key: raise it when the same recipe would train to other weights, or go on from
@@ -97,11 +98,17 @@ def _shown(value: Any) -> str:
 def _version(stage: StageRecipe) -> int:
     """Return the version of a stage's training; one that version 3 left alone is of that before.
 
-    Version 3 settles an average's or an early best epoch's statistics behind frozen epochs, and
-    lets learned scales not decay.
+    Version 3 settles an average's or an early best epoch's statistics behind frozen epochs, lets
+    learned scales not decay, quantises float scales in float32 under bf16, and has other HWGQ
+    steps.
     """
     training = stage.training
     chosen = training.ema_decay is not None or training.patience is not None
     learned = {"learned_step", "pact"} & {*stage.weight_quantisers, *stage.act_quantisers}
-    touched = (training.frozen_epochs and chosen) or (training.weight_decay and learned)
+    touched = (
+        (training.frozen_epochs and chosen)
+        or (training.weight_decay and learned)
+        or (training.precision is Precision.BF16 and stage.scale == "float")
+        or "hwgq" in stage.act_quantisers
+    )
     return TRAINING_VERSION if touched else _BEFORE

@@ -58,6 +58,13 @@ def test_a_stage_that_no_frame_needs_is_told(run, tmp_path):
     assert "no frame leaves at stage1" in out
 
 
+def test_nothing_lost_is_no_loss(run, tmp_path):
+    code, _, err = run("calibrate", BUNDLE, "--target-exit-rate", 0.0, "--out", tmp_path / "b")
+    assert code == 0, err
+    _, out, _ = run("evaluate", tmp_path / "b", "--resamples", 20)
+    assert "accuracy +0.00 points against the last stage (+0.00 to +0.00)" in " ".join(out.split())
+
+
 def test_only_the_scores_asked_for(run):
     code, out, _ = run("evaluate", BUNDLE, "--json", "--resamples", 20, "--score", "gbvsb_2_4")
     assert code == 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from hwflow.cli.train import _read
+from hwflow.config.bundle import load_bundle
 from hwflow.config.training import Precision
 
-DIGITS = Path(__file__).parents[2] / "models" / "digits_cascade" / "recipe.yaml"
+DIGITS = ROOT / "models" / "digits_cascade" / "recipe.yaml"
 
 
 def test_precision_is_that_of_every_stage_and_is_in_the_recipe():
@@ -75,3 +76,13 @@ def test_what_cannot_be_expected_is_told(hwflow, options, told):
     done = hwflow("train", DIGITS, *options)
     assert done.code == 2
     assert told in " ".join(done.err.split())
+
+
+def test_what_to_expect_of_a_published_set_needs_no_files(hwflow, tmp_path):
+    fashion = ROOT / "models" / "fashion_cascade" / "recipe.yaml"
+    line = ("train", fashion, "--dry-run", "--target-ii", 65536, "--data", tmp_path, "--json")
+    done = hwflow(*line, "--out", tmp_path / "train")
+    assert done.code == 0, done.err
+    first, last = json.loads(done.out)["expected"]["stages"]
+    bundle = load_bundle(ROOT / "models" / "fashion_cascade" / "bundle")
+    assert [first["macs"], last["macs"]] == [stage.macs for stage in bundle.stages]

@@ -28,7 +28,7 @@ def test_both_layouts_give_frames_and_labels_back(tmp_path, base, config, webp):
     train, test = labelled(n, n // 4, (32, 32, 3), 0), labelled(n // 2, n // 4, (32, 32, 3), 1)
     known = write_cifar(tmp_path, train, test, base=base, webp=webp)
     splits = load_cifar(known, config, DataRoot(tmp_path), silent)
-    assert len(splits.classes) == base.meta.count
+    assert len(splits.classes) == base.meta.count == config.class_count
     assert splits.classes[3] == "class 3"
     for subset, (frames, labels) in zip(splits.subsets, (train, train, test), strict=True):
         np.testing.assert_array_equal(subset.frames, frames[subset.indices])

@@ -24,6 +24,7 @@ def test_sizes_and_types(splits):
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [1137, 300, 360]
     assert splits.frame_shape == (16, 16, 1)
     assert splits.frame_shape == DigitsDataset(name="digits").frame_shape
+    assert len(splits.classes) == DigitsDataset.class_count == 10
     assert splits.classes == tuple("0123456789")
     for subset in (splits.train, splits.validation, splits.test):
         assert subset.frames.dtype == np.uint8

@@ -31,6 +31,7 @@ def test_tiny_imagenet(tmp_path):
     splits = tiny(tmp_path)
     assert splits.classes == ("n01", "n02", "n03")
     assert splits.frame_shape == TINY.frame_shape == (64, 64, 3)
+    assert TINY.class_count == 200
     assert [len(subset) for subset in splits.subsets] == [48, 12, 12]
     assert splits.counts(splits.validation) == splits.counts(splits.test) == (4, 4, 4)
     # Class n01 comes first, whatever the order in wnids.txt, and its pictures by name.

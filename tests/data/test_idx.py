@@ -24,6 +24,7 @@ def test_frames_and_labels_come_back(tmp_path, gz):
     known = write_idx_set(tmp_path, TRAIN, TEST, gz=gz)
     splits = load_idx(known, CONFIG, DataRoot(tmp_path), silent)
     assert splits.frame_shape == CONFIG.frame_shape == (28, 28, 1)
+    assert len(splits.classes) == CONFIG.class_count == 10
     for subset, (frames, labels) in zip(splits.subsets, (TRAIN, TRAIN, TEST), strict=True):
         np.testing.assert_array_equal(subset.frames[..., 0], frames[subset.indices])
         np.testing.assert_array_equal(subset.labels, labels[subset.indices])

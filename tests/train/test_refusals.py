@@ -106,11 +106,17 @@ def version(**changes) -> int:
         ({"frozen_epochs": 1}, False, 2),
         ({"frozen_epochs": 1, "ema_decay": 0.9}, False, 3),
         ({"frozen_epochs": 1, "patience": 1}, False, 3),
+        ({"precision": "bf16"}, False, 2),
+        ({"precision": "bf16"}, True, 3),
     ],
 )
 def test_only_trainings_that_changed_are_done_again(training, learned, wanted):
     quantisers = {"weight_quantiser": "learned_step", "scale": "float"} if learned else {}
     assert version(training={"epochs": 2, "lr": 0.01, **training}, **quantisers) == wanted
+
+
+def test_other_steps_of_hwgq_ask_for_new_training():
+    assert version(act_quantiser="hwgq") == 3
 
 
 DIVERGING = {"epochs": 3, "lr": 3e38, "optimiser": {"kind": "sgd"}}
