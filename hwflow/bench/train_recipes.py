@@ -23,14 +23,14 @@ _PLAIN: dict[str, dict[str, Any]] = {
 # enough.
 _OURS: dict[str, dict[str, Any]] = {
     "CNV W1A1": {
-        "epochs": 2,
+        "epochs": 3,
         "lr": 0.003,
         "start": {"kind": "float", "epochs": 1, "lr": 0.003},
     },
     "VGG-small W8A8": {
         "epochs": 1,
         "lr": 0.00015,
-        "start": {"kind": "float", "epochs": 3, "lr": 0.003},
+        "start": {"kind": "float", "epochs": 4, "lr": 0.003},
     },
 }
 
