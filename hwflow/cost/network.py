@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, inf
+from math import ceil
 
 from hwflow.cost.foldings import MOST_LANES, SLACK_WORDS, Option, options
 from hwflow.cost.model import price
@@ -72,15 +72,16 @@ def estimate(nodes: Sequence[Node], *, target_ii: int) -> NetworkEstimate:
     """Return the cheapest folding of ``nodes`` within ``target_ii`` cycles a frame.
 
     Raises:
-        ConfigError: naming a node that no folding makes so fast.
+        ConfigError: naming a node that no folding makes so fast, alone or with the one in front.
     """
     ways: list[_Way] = []
     before: Node | None = None
     for node in nodes:
         fast = [option for option in options(node) if option.cycles <= target_ii]
-        if not fast:
-            raise ConfigError(_too_slow(node, target_ii))
-        ways = [_cheapest(node, option, before, ways, target_ii) for option in _useful(fast)]
+        found = (_cheapest(node, option, before, ways, target_ii) for option in _useful(fast))
+        ways = [way for way in found if way is not None]
+        if not ways:
+            raise ConfigError(_too_slow(before, node, target_ii))
         before = node
     return NetworkEstimate(min(ways, key=lambda way: way.worth).told)
 
@@ -97,14 +98,17 @@ def _useful(found: Sequence[Option]) -> list[Option]:
 
 def _cheapest(
     node: Node, option: Option, before: Node | None, ways: Sequence[_Way], target: int
-) -> _Way:
+) -> _Way | None:
+    """Return the cheapest way to ``option`` of ``node``; None where it fits behind none of them."""
     own = _own(option)
     found: _Way | None = None
     link = Resources()
     for way in ways:
         between = _link(way.option, option, before, node, target)
-        worth = inf if between is None else way.worth + _worth(between)
-        if between is not None and (found is None or worth < found.worth):
+        if between is None:
+            continue
+        worth = way.worth + _worth(between)
+        if found is None or worth < found.worth:
             found, link = _Way(worth, way.option, way.told), between
     matrix = option.matrix
     told = LayerEstimate(
@@ -118,7 +122,7 @@ def _cheapest(
     if before is None:
         return _Way(_worth(own), option, (told,))
     if found is None:
-        return _Way(inf, option, ())
+        return None
     return _Way(found.worth + _worth(own), option, (*found.told, told))
 
 
@@ -126,16 +130,21 @@ def _link(
     source: Option, target: Option, before: Node | None, node: Node, pace: int
 ) -> Resources | None:
     """Return converter and FIFO between two nodes; None where they do not fit together."""
-    windows = isinstance(before, Windows)
-    if windows and isinstance(node, Products) and node.cost.depthwise:
+    if _in_step(before, node):
         if source.out_lanes != target.in_lanes:
             return None
         return _stream(source.out_lanes, target.in_lanes, SLACK_WORDS + 1, node.in_bits)
     words = target.words
+    windows = isinstance(before, Windows)
     if windows and isinstance(node, Products) and target.cycles >= _CRITICAL_SHARE * pace:
         vectors = ceil(source.refill * node.cost.pixels / target.cycles)
         words += (words - SLACK_WORDS) * vectors
     return _stream(source.out_lanes, target.in_lanes, words, node.in_bits)
+
+
+def _in_step(before: Node | None, node: Node) -> bool:
+    """Whether both must have the same lanes: a depthwise layer behind its windows."""
+    return isinstance(before, Windows) and isinstance(node, Products) and node.cost.depthwise
 
 
 @cache
@@ -159,9 +168,20 @@ def _own(option: Option) -> Resources:
     return sum((price(block) for block in option.blocks), Resources())
 
 
-def _too_slow(node: Node, target_ii: int) -> str:
-    fastest = min(option.cycles for option in options(node))
+def _too_slow(before: Node | None, node: Node, target_ii: int) -> str:
     return (
         f"layer {node.name}: no folding takes {target_ii} cycles or fewer with up to {MOST_LANES} "
-        f"lanes, the fastest {fastest}; allow more cycles, or make the layer smaller"
+        f"lanes, the fastest {_fastest(before, node)}; allow more cycles, or make the layer smaller"
+    )
+
+
+def _fastest(before: Node | None, node: Node) -> int:
+    """Return the least cycles of ``node``, folded so that it fits behind ``before``."""
+    if before is None or not _in_step(before, node):
+        return min(option.cycles for option in options(node))
+    return min(
+        max(source.cycles, target.cycles)
+        for source in options(before)
+        for target in options(node)
+        if source.out_lanes == target.in_lanes
     )

@@ -31,6 +31,8 @@ class GraphComparison:
         made = [layer.output for layer in network.layers]
         self._compared = tuple(tensor for tensor in made if tensor.name in streams)
         self.absent = tuple(tensor.name for tensor in made if tensor.name not in streams)
+        # Nothing compared would be nothing wrong.
+        assert self._compared, f"{link}: no tensor of {network.name} is in the graph"
 
     def run(self, frames: NDArray[np.uint8], *, progress: Progress = silent) -> None:
         """Compare every tensor that both hold on ``frames`` (N, H, W, C).
@@ -40,6 +42,7 @@ class GraphComparison:
         Raises:
             VerificationError: a value that its stream cannot carry; see ``execute_all``.
         """
+        assert len(frames), f"{self.layers.link}: no frames to compare"
         sink = self._model.graph.output[0].name
         expected = self._expected(frames)
         for index, context in enumerate(execute_all(self._model, frames)):

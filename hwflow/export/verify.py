@@ -123,14 +123,6 @@ def score_network(network: StageNet, frames: NDArray[np.uint8]) -> NDArray[np.in
     return to_integers(real_scores(network, frames), network.score_scale, what="scores")
 
 
-def trace_qonnx(
-    path: Path, frames: NDArray[np.uint8], *, act_scales: Sequence[float], score_scale: float
-) -> Trace:
-    """Return the integers that qonnx computes for the file at ``path`` on ``frames``."""
-    batch = max(1, min(BATCH, len(frames)))
-    return QonnxFile(path, act_scales, score_scale, batch=batch).trace(frames)
-
-
 class QonnxFile:
     """The file at ``path``, made ready to be executed by qonnx, ``batch`` frames at a time.
 

@@ -84,3 +84,20 @@ def test_many_steps_multiply_and_few_compare():
 def test_too_fast_names_the_layer():
     with pytest.raises(ConfigError, match=r"layer conv0: no folding .* 783 cycles"):
         estimate(CHAIN, target_ii=783)
+
+
+def test_windows_too_wide_for_their_products_name_the_layer():
+    """Either node alone is fast enough, but only with lanes that the other does not have."""
+    depthwise = Products(LayerCost("d", 81, 128, 16, 4, 4, depthwise=True))
+    chain = (
+        Windows("d", Map(12, 12, 128), 4, 9, 16, depthwise=True),
+        depthwise,
+        Activating("d", Map(4, 4, 128), depthwise.acc_bits, 4, steps=15),
+    )
+    for node in chain:
+        assert min(option.cycles for option in options(node)) <= 146
+    with pytest.raises(ConfigError, match=r"layer d: no folding .* 146 cycles .* fastest 290;"):
+        estimate(chain, target_ii=146)
+    with pytest.raises(ConfigError, match=r"fastest 290;"):
+        estimate(chain, target_ii=289)
+    assert len(estimate(chain, target_ii=290).layers) == len(chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,25 @@ def test_every_integer_of_every_layer(chain):
     thresholds = [layer.output for layer in made if isinstance(layer, Threshold)]
     assert not {tensor.name for tensor in thresholds} & set(graph.absent)
     assert layers.compared >= COUNT * sum(int(np.prod(tensor.shape)) for tensor in thresholds)
+
+
+def test_a_comparison_of_nothing_is_a_bug_of_ours(chain):
+    """No frames, or the graph of a network whose tensors have other names."""
+    with pytest.raises(AssertionError, match="no frames to compare"):
+        GraphComparison("test", chain.model, chain.lowered.network).run(chain.frames[:0])
+    network = chain.lowered.network
+    layers = tuple(
+        replace(
+            layer,
+            inputs=tuple(f"other {name}" for name in layer.inputs),
+            output=replace(layer.output, name=f"other {layer.output.name}"),
+        )
+        for layer in network.layers
+    )
+    source = replace(network.input, name=f"other {network.input.name}")
+    other = replace(network, input=source, layers=layers, scores=f"other {network.scores}")
+    with pytest.raises(AssertionError, match=r"no tensor of .* is in the graph"):
+        GraphComparison("test", chain.model, other)
 
 
 def graph_tensors(chain):

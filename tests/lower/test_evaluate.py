@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hwflow.lower.evaluate import apply, evaluate, evaluate_all
 from hwflow.lower.network import (
@@ -54,6 +55,47 @@ def test_depthwise():
         assert got[n, y, x, c] == (weights[c] * X[n, y : y + 2, x : x + 3, c]).sum()
 
 
+def windows(x, kernel, stride, dilation):
+    """The windows (N, OH, OW, C, KH, KW) of ``x``."""
+    span = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
+    view = sliding_window_view(x, span, axis=(1, 2))
+    return view[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [((1, 1), (1, 1)), ((2, 1), (1, 2))])
+def test_depthwise_of_wide_values_against_einsum(stride, dilation):
+    x = RANDOM.integers(-(2**20), 2**20, (3, 7, 6, 4))
+    weights = RANDOM.integers(-(2**20), 2**20, (4, 3, 2))
+    expected = np.einsum("nyxcij,cij->nyxc", windows(x, (3, 2), stride, dilation), weights)
+    bound = Tensor("y", expected.shape[1:], -(2**50), 2**50)
+    layer = Depthwise("d", "", ("x",), bound, weights, stride, dilation)
+    assert np.array_equal(run(layer, x), expected)
+
+
+@pytest.mark.parametrize(
+    ("largest", "norm"), [(241, 69_615), (97, 172_961)], ids=["2**24 - 1", "2**24 + 1"]
+)
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [((3, 4, 64), (2, 3)), ((1, 1, 384), (1, 1))],
+    ids=["convolution", "matrix product"],
+)
+def test_sums_about_the_end_of_float32_against_einsum(shape, kernel, largest, norm):
+    """``largest`` × ``norm`` is the largest sum, and met; no float32 holds 2**24 + 1."""
+    fan_in = (*kernel, shape[2])
+    weights = RANDOM.integers(1, norm // 384, (5, *fan_in))
+    weights[0, 0, 0, 0] += norm - weights[0].sum()
+    weights *= RANDOM.choice([-1, 1], weights.shape)
+    weights[0] = -abs(weights[0])
+    x = RANDOM.integers(-largest, largest // 4, (3, *shape))
+    x[1, -kernel[0] :, -kernel[1] :] = -largest
+    expected = np.einsum("nyxcij,oijc->nyxo", windows(x, kernel, (1, 1), (1, 1)), weights)
+    bound = Tensor("y", expected.shape[1:], -largest * norm, largest * norm)
+    got = run(Conv("c", "", ("x",), bound, weights), x)
+    assert got[1, -1, -1, 0] == largest * norm
+    assert np.array_equal(got, expected)
+
+
 def test_products_beyond_float64_stay_exact():
     x = np.full((1, 1, 1, 3), 2**40)
     weights = np.array([2**15, 1, -(2**15)]).reshape(1, 1, 1, 3)
@@ -67,6 +109,18 @@ def test_thresholds_count_from_the_lowest_level():
     got = run(layer, X)
     for n, y, x, c in np.ndindex(*got.shape):
         assert got[n, y, x, c] == 2 + sum(X[n, y, x, c] >= t for t in thresholds[c])
+
+
+@pytest.mark.parametrize(("low", "bipolar"), [(0, False), (-3, False), (-1, True)])
+def test_one_threshold_is_each_channels_own(low, bipolar):
+    """Of sums beyond float32 too: what equals its threshold reaches it."""
+    edges = np.array([-5, 9, 2**24 + 1, 2**53 + 1])
+    x = edges + RANDOM.integers(-1, 2, (3, 7, 6, 4))
+    high = 1 if bipolar else low + 1
+    layer = Threshold("t", "", ("x",), Tensor("y", (7, 6, 4), low, high, bipolar), edges[:, None])
+    got = run(layer, x)
+    for n, y, column, c in np.ndindex(*got.shape):
+        assert got[n, y, column, c] == (high if x[n, y, column, c] >= edges[c] else low)
 
 
 def test_a_bipolar_threshold_steps_from_minus_one_to_one():
