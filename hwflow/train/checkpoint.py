@@ -23,11 +23,13 @@ log = logging.getLogger(__name__)
 def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
     """Write tensors and plain values to ``path``, on the disk; what stood there is kept beside it.
 
-    Whenever the process ends or the machine loses power, one of the two is whole.
+    Whenever the process ends or the machine loses power, one of the two is whole: a damaged file
+    at ``path`` does not take the place of the one before.
     """
     part = path.with_name(path.name + ".part")
     torch.save(checkpoint, part)
-    if path.is_file():
+    if _is_whole(path):
+        durable.force(part)  # until it is on the disk, all names stay
         path.replace(_before(path))
     durable.replace(part, path)
 
@@ -100,11 +102,25 @@ _UNREADABLE = (
 
 def _read(file: Path) -> Any:
     # torch.load (2.x) takes tensors as they lie in the archive and leaves their checksums alone.
+    _check(file)
+    return torch.load(file, weights_only=True, map_location="cpu")
+
+
+def _check(file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"{damaged}: wrong checksum")
-    return torch.load(file, weights_only=True, map_location="cpu")
+
+
+def _is_whole(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    try:
+        _check(file)
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def _before(path: Path) -> Path:

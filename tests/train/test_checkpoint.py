@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fitting import run, training
+from fitting import StopError, run, training
 
+from hwflow.config import durable
 from hwflow.log import silent
 from hwflow.train.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from hwflow.train.files import write_atomic
@@ -61,6 +62,45 @@ def test_a_flipped_bit_of_a_tensor_is_noticed(path):
 def test_killed_between_both_renames(path):
     path.unlink()
     assert number(path) == 1
+
+
+def test_a_damaged_one_does_not_take_the_place_of_the_one_before(path, monkeypatch):
+    os.truncate(path, path.stat().st_size // 2)
+    assert number(path) == 1
+
+    def killed(part, path):
+        raise StopError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "replace", killed)
+        with pytest.raises(StopError):
+            write_checkpoint(path, checkpoint(3))
+    assert number(path) == 1
+    write_checkpoint(path, checkpoint(3))
+    assert number(path) == 3
+    os.truncate(path, 0)
+    assert number(path) == 1
+
+
+def test_the_next_one_is_on_the_disk_before_the_last_one_moves(path, monkeypatch):
+    told = []
+    force, replace = durable.force, Path.replace
+
+    def forced(path):
+        told.append(("force", path.name))
+        force(path)
+
+    def replaced(self, target):
+        told.append(("rename", self.name))
+        return replace(self, target)
+
+    monkeypatch.setattr(durable, "force", forced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    write_checkpoint(path, checkpoint(3))
+    part = f"{path.name}.part"
+    assert told[:2] == [("force", part), ("rename", path.name)]
+    assert told[-2:] == [("rename", part), ("force", path.parent.name)]
+    assert number(path) == 3
 
 
 def test_none_is_left_where_both_are_damaged(path):
