@@ -10,7 +10,7 @@ from fitting import StopError, run, training
 
 from hwflow.config import durable
 from hwflow.log import silent
-from hwflow.train.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
+from hwflow.train.checkpoint import last_checkpoint, remove_checkpoints, write_checkpoint
 from hwflow.train.files import write_atomic
 from hwflow.train.history import History
 from hwflow.train.state import Settings
@@ -18,11 +18,9 @@ from hwflow.train.watch import StageWatcher
 
 pytestmark = pytest.mark.train
 
-KEY = "k"
-
 
 def checkpoint(number: int):
-    return {"key": KEY, "number": number, "tensor": torch.full((5000,), float(number))}
+    return {"number": number, "tensor": torch.full((5000,), float(number))}
 
 
 @pytest.fixture
@@ -33,14 +31,14 @@ def path(tmp_path) -> Path:
     return path
 
 
-def number(path: Path, key: str = KEY) -> int | None:
-    found = read_checkpoint(path, key)
-    return None if found is None else found["number"]
+def number(path: Path) -> int | None:
+    found = last_checkpoint(path)
+    return None if found is None else found.content["number"]
 
 
 def test_the_last_one_counts(path):
     assert number(path) == 2
-    assert torch.equal(read_checkpoint(path, KEY)["tensor"], checkpoint(2)["tensor"])
+    assert torch.equal(last_checkpoint(path).content["tensor"], checkpoint(2)["tensor"])
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.9, 0.999])
@@ -109,8 +107,7 @@ def test_none_is_left_where_both_are_damaged(path):
     assert number(path) is None
 
 
-def test_another_recipes_are_left(path):
-    assert number(path, "other") is None
+def test_both_are_removed(path):
     remove_checkpoints(path)
     assert list(path.parent.iterdir()) == []
 
