@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from fitting import StopError, run, training
+from fitting import StopError, network, run, training
 
 from hwflow.config import durable
 from hwflow.log import silent
 from hwflow.train.checkpoint import last_checkpoint, remove_checkpoints, write_checkpoint
 from hwflow.train.files import write_atomic
 from hwflow.train.history import History
-from hwflow.train.state import Settings
+from hwflow.train.state import FitState, Settings
 from hwflow.train.watch import StageWatcher
 
 pytestmark = pytest.mark.train
@@ -137,6 +137,25 @@ def test_bytes_reach_the_disk_before_the_name_and_the_name_after(tmp_path, monke
     assert told == [("force", "file.part"), ("rename", "file"), ("force", tmp_path.name)]
 
 
+TOLD = training()
+SETTINGS = Settings(training=TOLD, epochs=TOLD.epochs, lr=TOLD.lr)
+
+
+def watcher(folder: Path, seconds: float) -> StageWatcher:
+    return StageWatcher(
+        stage="stage0",
+        inputs={"stage": "a recipe's"},
+        path=folder / "stage0.checkpoint.pt",
+        names=["w1a1"],
+        epochs=[TOLD.epochs],
+        batches=6,
+        frames=96,
+        history=History(folder, "stage0", position=0, epochs=0, tensorboard=False),
+        seconds=seconds,
+        progress=silent,
+    )
+
+
 @pytest.mark.parametrize(("seconds", "written"), [(0.0, 18), (30.0, 1)])
 def test_short_epochs_share_a_checkpoint(tmp_path, monkeypatch, seconds, written):
     """Three epochs of six steps of milliseconds, and checkpoints that take a second."""
@@ -154,19 +173,22 @@ def test_short_epochs_share_a_checkpoint(tmp_path, monkeypatch, seconds, written
         clock[0] += 1.0
 
     monkeypatch.setattr("hwflow.train.watch.write_checkpoint", slow)
-    told = training()
-    settings = Settings(training=told, epochs=told.epochs, lr=told.lr)
-    watcher = StageWatcher(
-        stage="stage0",
-        inputs={"stage": "a recipe's"},
-        path=tmp_path / "stage0.checkpoint.pt",
-        names=["w1a1"],
-        epochs=[told.epochs],
-        batches=6,
-        frames=96,
-        history=History(tmp_path, "stage0", position=0, epochs=0, tensorboard=False),
-        seconds=seconds,
-        progress=silent,
-    )
-    run(settings, watch=watcher)
+    run(SETTINGS, watch=watcher(tmp_path, seconds))
     assert len(count) == written
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
+    """Those of a last step: their loss is not computed yet."""
+    path = tmp_path / "stage0.checkpoint.pt"
+    state, watch = FitState(network(), SETTINGS), watcher(tmp_path, 0.0)
+    watch.after_step(state)
+    saved = path.read_bytes()
+    with torch.no_grad():
+        state.network[-1].weight[1, 2] = float("nan")
+    state.batch = 1
+    watch.after_step(state)
+    assert path.read_bytes() == saved
+    with torch.no_grad():
+        state.network[-1].weight[1, 2] = 0.0
+    watch.after_step(state)
+    assert last_checkpoint(path).content["fit"]["batch"] == 1
