@@ -37,7 +37,7 @@ from hwflow.lower.network import Network
 from hwflow.lower.read import read
 from hwflow.nets import build
 from hwflow.train import read_weights
-from hwflow.train.stage import train_stage
+from hwflow.train.stage import train_stages
 
 # Raise it when the same network would be compared otherwise, by this module's doing.
 _VERSION = 1
@@ -197,7 +197,7 @@ def _measure(
         begin = now
 
     options = TrainOptions(threads=threads)
-    train_stage(recipe, 0, splits, folder, data=data, options=options, progress=silent)
+    train_stages(recipe, splits, folder, data=data, options=options, progress=silent)
     lap("training")
     network = build(stage, splits.frame_shape, len(splits.classes))
     network.load_state_dict(read_weights(folder / f"{stage.name}.safetensors"))

@@ -24,7 +24,7 @@ from hwflow.train.frames import to_codes
 from hwflow.train.key import is_trained, stage_key
 from hwflow.train.launch import check_devices
 from hwflow.train.phases import phases
-from hwflow.train.stage import train_stage
+from hwflow.train.stage import train_stages
 
 __all__ = [
     "DEFAULT_THREADS",
@@ -65,8 +65,8 @@ def train(
 
     Raises:
         ConfigError: if a network does not fit the frames, the data set in ``data`` is missing or
-            damaged, the machine lacks the devices, ``out_dir`` holds an unfinished run of other
-            threads or devices, or training diverges.
+            damaged, the machine lacks the devices, ``out_dir`` holds finished or begun stages of
+            other threads or devices, or training diverges.
     """
     check(recipe, options)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -76,10 +76,7 @@ def train(
             f"--devices {options.devices}: only {len(splits.train)} training frames are there, and "
             "each device needs one of a batch; ask for fewer devices"
         )
-    stages = tuple(
-        train_stage(recipe, index, splits, out_dir, data=data, options=options, progress=progress)
-        for index in range(len(recipe.stages))
-    )
+    stages = train_stages(recipe, splits, out_dir, data=data, options=options, progress=progress)
     result = TrainResult(recipe=recipe.name, splits=splits.digest, stages=stages)
     write_json(out_dir / RESULT_FILE, result)
     return result

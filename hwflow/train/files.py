@@ -95,8 +95,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def finished_stage(folder: Path, name: str, key: str) -> StageResult | None:
-    """Return the result of stage ``name`` if ``folder`` holds it intact, trained for ``key``."""
+def intact_stage(folder: Path, name: str) -> StageResult | None:
+    """Return the result of stage ``name`` if ``folder`` holds it, and the weights it tells of."""
     path = folder / f"{name}.json"
     if not path.is_file():
         return None
@@ -106,8 +106,7 @@ def finished_stage(folder: Path, name: str, key: str) -> StageResult | None:
         log.warning("training %s again: %s", name, error)
         return None
     weights = folder / result.weights
-    intact = weights.is_file() and sha256(weights) == result.sha256
-    return result if result.key == key and intact else None
+    return result if weights.is_file() and sha256(weights) == result.sha256 else None
 
 
 def read_train_result(folder: Path) -> TrainResult:

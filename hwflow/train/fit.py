@@ -211,7 +211,7 @@ def _check_loss(loss: float, state: FitState, settings: Settings, fabric: Fabric
     if not math.isfinite(loss):
         raise ConfigError(
             f"{what}: training has diverged; lower the phase's lr (now {settings.lr:g}) or give "
-            "schedule.warmup_epochs. The last checkpoint from before is kept"
+            "schedule.warmup_epochs"
         )
     if loss > _HUGE_LOSS and fabric.is_global_zero:
         log.warning("%s, far above guessing; lower the phase's lr (now %g)", what, settings.lr)

@@ -19,15 +19,16 @@ from hwflow.config.train_options import TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
 from hwflow.nets import Form
-from hwflow.train.checkpoint import read_checkpoint, refuse_foreign, remove_checkpoints
+from hwflow.train.checkpoint import checkpoint_path, read_checkpoint, remove_checkpoints
 from hwflow.train.evaluate import real_scores
-from hwflow.train.files import StageResult, finished_stage, write_json, write_weights
+from hwflow.train.files import StageResult, intact_stage, write_json, write_weights
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
 from hwflow.train.frames import Batches
 from hwflow.train.history import History
-from hwflow.train.key import hashed, stage_inputs
+from hwflow.train.key import hashed
 from hwflow.train.launch import float32_in_order, here, in_processes
 from hwflow.train.phases import Phase, carry, phases
+from hwflow.train.standing import Standing, standings
 from hwflow.train.state import FitState
 from hwflow.train.watch import OneOfMany, StageWatcher
 
@@ -36,42 +37,52 @@ _GUESSING = 1.5
 log = logging.getLogger(__name__)
 
 
-def train_stage(
+def train_stages(
     recipe: Recipe,
-    index: int,
     splits: Splits,
     folder: Path,
     *,
     data: DataRoot,
     options: TrainOptions,
     progress: Progress,
-) -> StageResult:
-    """Return the trained stage ``index`` of ``recipe``, taken from ``folder`` where it is done.
+) -> tuple[StageResult, ...]:
+    """Return the trained stages of ``recipe``, taken from ``folder`` where they are done.
 
     Raises:
-        ConfigError: the folder holds an unfinished run of other options, the stage does not learn,
-            or the splits hold too few frames.
+        ConfigError: the folder holds stages of other options, one diverges, or the splits hold too
+            few frames.
     """
-    stage = recipe.stages[index]
-    inputs = stage_inputs(recipe, index, options, splits=splits.digest)
-    key = hashed(inputs)
-    done = finished_stage(folder, stage.name, key)
-    if done is not None:
-        return done
-    refuse_foreign(_checkpoint(folder, stage.name), inputs)
-    precision = stage.training.precision
+    results = []
+    # All are looked at before any is trained: what is found must not come after a loss.
+    for index, found in enumerate(standings(recipe, folder, options, splits=splits.digest)):
+        if found.done is None:
+            _train_stage(recipe, index, splits, folder, data, options, found, progress)
+        done = found.done or intact_stage(folder, recipe.stages[index].name)
+        assert done is not None, "the run has written it"
+        results.append(done)
+    return tuple(results)
+
+
+def _train_stage(
+    recipe: Recipe,
+    index: int,
+    splits: Splits,
+    folder: Path,
+    data: DataRoot,
+    options: TrainOptions,
+    found: Standing,
+    progress: Progress,
+) -> None:
+    precision = recipe.stages[index].training.precision
     if options.devices == 1:
         with fixed_threads(options.threads), float32_in_order(options.device):
             fabric = here(options, precision)
-            _StageRun(fabric, recipe, index, splits, folder, options, inputs).run(progress)
+            _StageRun(fabric, recipe, index, splits, folder, options, found).run(progress)
     else:
-        arguments = (recipe, index, data, folder, options, inputs)
+        arguments = (recipe, index, data, folder, options, found)
         in_processes(
             _one_of_many, *arguments, options=options, precision=precision, progress=progress
         )
-    done = finished_stage(folder, stage.name, key)
-    assert done is not None, "the run has written it"
-    return done
 
 
 def _one_of_many(
@@ -81,17 +92,13 @@ def _one_of_many(
     data: DataRoot,
     folder: Path,
     options: TrainOptions,
-    inputs: dict[str, Any],
+    found: Standing,
     progress: Progress,
 ) -> None:
     torch.set_num_threads(options.threads)
     splits = load(recipe.dataset, data)
     with float32_in_order(options.device):
-        _StageRun(fabric, recipe, index, splits, folder, options, inputs).run(progress)
-
-
-def _checkpoint(folder: Path, name: str) -> Path:
-    return folder / f"{name}.checkpoint.pt"
+        _StageRun(fabric, recipe, index, splits, folder, options, found).run(progress)
 
 
 class _StageRun:
@@ -105,15 +112,15 @@ class _StageRun:
         splits: Splits,
         folder: Path,
         options: TrainOptions,
-        inputs: dict[str, Any],
+        found: Standing,
     ) -> None:
         self._fabric, self._splits, self._folder = fabric, splits, folder
-        self._options, self._inputs, self._key = options, inputs, hashed(inputs)
+        self._options, self._found = options, found
         self._stage = recipe.stages[index]
         self._seed = (recipe.seed, index)
         self._shape = (splits.frame_shape, len(splits.classes))
         self._phases = phases(self._stage)
-        self._path = _checkpoint(folder, self._stage.name)
+        self._path = checkpoint_path(folder, self._stage.name)
         self._data = TrainingData(
             Batches(splits.train, fabric.device), Batches(splits.validation, fabric.device)
         )
@@ -121,7 +128,8 @@ class _StageRun:
     def run(self, progress: Progress) -> None:
         """Train from where the checkpoint stops, and write the stage's files."""
         began = time.monotonic()
-        saved = read_checkpoint(self._path, self._key)
+        file = self._found.checkpoint
+        saved = None if file is None else read_checkpoint(file)
         self._fabric.barrier()  # nobody may write a checkpoint before everybody has read it
         writer = self._writer(saved, progress) if self._fabric.is_global_zero else None
         state = self._train(saved, writer)
@@ -175,7 +183,7 @@ class _StageRun:
         )
         return StageWatcher(
             stage=self._stage.name,
-            inputs=self._inputs,
+            inputs=self._found.inputs,
             path=self._path,
             names=[phase.name for phase in self._phases],
             epochs=[phase.epochs for phase in self._phases],
@@ -205,7 +213,7 @@ class _StageRun:
             )
         result = StageResult(
             name=name,
-            key=self._key,
+            key=hashed(self._found.inputs),
             threads=self._options.threads,
             device=self._options.device,
             devices=self._options.devices,

@@ -121,6 +121,11 @@ class FitState:
         chosen = self.epoch if self.best is None else self.best.epoch
         return chosen > settings.frozen_from and self.average is None
 
+    def is_finite(self) -> bool:
+        """Return whether loss and weights are numbers; the last step's weights have no loss yet."""
+        values = (self.summed, *self.network.parameters())
+        return all(bool(torch.isfinite(value).all()) for value in values)
+
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state as tensors and plain values."""
         return {

@@ -106,8 +106,8 @@ class StageWatcher:
         return told
 
     def _save(self, state: FitState) -> None:
-        if not bool(state.summed.isfinite()):
-            return  # it diverges, and the epoch will end with an error: keep what was before
+        if not state.is_finite():
+            return  # it diverges, and an epoch will end with an error: keep what was before
         began = time.monotonic()
         checkpoint: dict[str, Any] = {
             **self._made_for,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import DeviceKind
 from hwflow.errors import ConfigError
 from hwflow.train import TrainOptions, check, train
-from hwflow.train.checkpoint import read_checkpoint
+from hwflow.train.checkpoint import last_checkpoint
 from hwflow.train.key import differences, hashed, stage_inputs, stage_key
 from hwflow.train.launch import float32_in_order
 from hwflow.train.state import Settings
@@ -25,15 +26,19 @@ pytestmark = pytest.mark.train
 NET = {"name": "vgg_tiny", "features": [8, "pool"]}
 OFTEN = TrainOptions(checkpoint_seconds=0)
 TOLD = recipe(stage_data(net=NET, training={"epochs": 3, "lr": 0.01}))
+TWO = recipe(
+    stage_data(net=NET, training={"epochs": 2, "lr": 0.01}),
+    stage_data(name="stage1", net=NET, training={"epochs": 2, "lr": 0.01}),
+)
 
 
 class StopError(Exception):
     pass
 
 
-def interrupted(told: Recipe, folder, options=OFTEN, *, step: int = 40) -> None:
+def interrupted(told: Recipe, folder, options=OFTEN, *, step: int = 40, stage: int = 0) -> None:
     def progress(what: str, done: int, total: int) -> None:
-        if done == step:
+        if done == step and what.startswith(f"train stage{stage}"):
             raise StopError
 
     with pytest.raises(StopError):
@@ -42,15 +47,86 @@ def interrupted(told: Recipe, folder, options=OFTEN, *, step: int = 40) -> None:
 
 def test_another_number_of_threads_does_not_destroy_an_unfinished_run(tmp_path):
     interrupted(TOLD, tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     other = TrainOptions(threads=2, checkpoint_seconds=0)
     said = r"stage0\.checkpoint\.pt: .*\(threads: 1 there, 2 here\).*.*--out.* delete .*\*"
     with pytest.raises(ConfigError, match=said):
         train(TOLD, tmp_path, options=other)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
     steps = []
     train(TOLD, tmp_path, options=OFTEN, progress=lambda *step: steps.append(step[1]))
     assert min(steps) >= 39, "it goes on from where it was"
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def in_stage1(tmp_path_factory):
+    """A folder in which stage0 is finished and stage1 is not."""
+    folder = tmp_path_factory.mktemp("in_stage1")
+    interrupted(TWO, folder, step=20, stage=1)
+    return folder
+
+
+@pytest.fixture
+def begun(in_stage1, tmp_path):
+    return shutil.copytree(in_stage1, tmp_path / "begun")
+
+
+def test_another_number_of_threads_does_not_destroy_a_finished_stage(begun):
+    before = contents(begun)
+    other = TrainOptions(threads=2, checkpoint_seconds=0)
+    said = r"stage0\.json: .*\(threads: 1 there, 2 here\).*--out.* delete .*stage0\.json"
+    with pytest.raises(ConfigError, match=said):
+        train(TWO, begun, options=other)
+    assert contents(begun) == before
+    (begun / "stage0.json").unlink()  # stage1 is refused before stage0 is trained
+    before = contents(begun)
+    with pytest.raises(ConfigError, match=r"stage1\.checkpoint\.pt: "):
+        train(TWO, begun, options=other)
+    assert contents(begun) == before
+
+
+def test_another_seed_says_which_stages_it_throws_away(begun, caplog):
+    finished = (begun / "stage0.safetensors").read_bytes()
+    seen = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        seen.append(caplog.messages[:])
+        raise StopError
+
+    with caplog.at_level(logging.WARNING), pytest.raises(StopError):
+        train(TWO.model_copy(update={"seed": 2}), begun, options=OFTEN, progress=progress)
+    (results, checkpoint) = seen[0]
+    assert results.endswith("trained anew: stage0")
+    assert "stage1.checkpoint.pt: " in checkpoint
+    assert "(seed: 1 there, 2 here), 1 epochs into its phase 1, is thrown away" in checkpoint
+    assert (begun / "stage0.safetensors").read_bytes() == finished
+
+
+def test_a_changed_stage_leaves_the_others_without_a_word(begun, caplog):
+    (_, second) = TWO.stages
+    changed = recipe(stage_data(net=NET, training={"epochs": 2, "lr": 0.02}))
+    told = TWO.model_copy(update={"stages": (changed.stages[0], second)})
+    with caplog.at_level(logging.WARNING):
+        interrupted(told, begun, step=10)
+    (said,) = caplog.messages
+    assert said.endswith("trained anew: stage0")
+    steps = []
+    train(told, begun, options=OFTEN, progress=lambda *step: steps.append(step))
+    assert min(done for what, done, _ in steps if what.startswith("train stage1")) >= 19
+
+
+def test_a_damaged_checkpoint_is_told_of_once(begun, caplog):
+    (begun / "stage1.checkpoint.pt").write_bytes(b"torn")
+    steps = []
+    with caplog.at_level(logging.WARNING):
+        train(TWO, begun, options=OFTEN, progress=lambda *step: steps.append(step[1]))
+    (said,) = caplog.messages
+    assert "stage1.checkpoint.pt: damaged checkpoint" in said
+    assert min(steps) == 18, "it goes on from the one before"
 
 
 def test_another_recipe_says_what_it_throws_away(tmp_path, caplog):
@@ -129,9 +205,10 @@ def test_a_diverged_training_is_an_error_and_keeps_its_checkpoint(tmp_path):
         with pytest.raises(ConfigError, match=said):
             train(told, tmp_path, options=OFTEN)
         inputs = stage_inputs(told, 0, OFTEN, splits=None)
-        kept = read_checkpoint(tmp_path / "stage0.checkpoint.pt", hashed(inputs))
+        kept = last_checkpoint(tmp_path / "stage0.checkpoint.pt")
         assert kept is not None
-        assert math.isfinite(kept["fit"]["summed"])
+        assert kept.key == hashed(inputs)
+        assert math.isfinite(kept.content["fit"]["summed"])
     assert not (tmp_path / "stage0.json").exists()
 
 
