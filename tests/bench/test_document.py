@@ -3,6 +3,7 @@
 import pytest
 from conftest import ROOT
 
+from hwflow.bench import train
 from hwflow.bench.document import fill
 from hwflow.bench.generator import BENCH, SECTIONS
 from hwflow.bench.record import Record, read_record
@@ -16,6 +17,13 @@ def test_the_readme_shows_the_record():
     record = read_record(RECORD, BENCH)
     assert set(record.sections) == set(SECTIONS)
     assert fill(text, record, source="README.md") == text
+
+
+def test_the_training_page_shows_the_record():
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    record = read_record(ROOT / "builds" / "train.json", train.BENCH)
+    assert set(record.sections) <= set(train.SECTIONS)
+    assert fill(text, record, source="docs/training.md") == text
 
 
 def test_an_edited_figure_is_noticed():
