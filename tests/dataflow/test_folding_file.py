@@ -196,7 +196,7 @@ BROKEN = {
     "another version": (lambda d, x: d.update(schema_version=2), "schema_version: Input should"),
     "a list of layers": (
         lambda d, x: d["stages"][0].update(layers=[]),
-        "stages.0.layers: Input should be an object",
+        "stages.0.layers: Input should be a mapping",
     ),
 }
 
