@@ -9,7 +9,7 @@ Heavy packages are imported by the actions alone, so that parsing a command line
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,9 +65,16 @@ class Job:
 
 
 def train_job(
-    recipe: Recipe, *, out: Path, data: DataRoot = USUAL, options: TrainOptions = ON_CPU
+    recipe: Recipe,
+    *,
+    out: Path,
+    data: DataRoot = USUAL,
+    options: TrainOptions = ON_CPU,
+    known: Sequence[Path] = (),
 ) -> Job:
     """Train every stage of ``recipe`` on its data set, which lies below ``data``.
+
+    ``known``: folders of other trainings, from which what is the same is taken.
 
     Neither the folder is an input, as what the recipe names is the same wherever it lies, nor the
     machine: what is trained already is not trained again for having another. What a folder of
@@ -83,7 +90,7 @@ def train_job(
     def action(folder: Path, progress: Progress) -> dict[str, str]:
         from hwflow.train import train
 
-        trained = train(recipe, folder, data=data, options=options, progress=progress)
+        trained = train(recipe, folder, data=data, options=options, progress=progress, known=known)
         assert trained.splits is not None, "a new result has them"
         return {"splits": trained.splits}
 

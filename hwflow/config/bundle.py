@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hwflow.config.base import StrictModel, load
+from hwflow.config.base import GrownModel, StrictModel, load
 from hwflow.config.calibration import CalibrationRecipe, EpsCalibration, OtherGoal
 from hwflow.errors import ConfigError
 
@@ -26,7 +26,7 @@ class Accuracy(StrictModel):
     value: float = Field(ge=0, le=1)
 
 
-class StageModel(StrictModel):
+class StageModel(GrownModel):
     """One classifier of the cascade as a QONNX file.
 
     ``score_scale``: network output = integer score × ``score_scale`` (> 0) + ``score_offset``.
@@ -34,7 +34,12 @@ class StageModel(StrictModel):
     ``bops``: Σ MACs × weight bits × activation bits (qonnx's definition) of one frame.
     ``weight_bit_width``/``act_bit_width``: per layer, input first; the act entry is the layer's
     *input* bit width, so that MACs × both gives the BOPs.
+    ``pruned``: fraction of the recipe's weights that went with whole filters, and are in none of
+    the figures. ``zeros``: fraction of the weights there that are 0, where single ones were
+    pruned; the figures count them, as the hardware multiplies by them too.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"zeros"})
 
     name: str
     qonnx: str
@@ -47,7 +52,8 @@ class StageModel(StrictModel):
     params: int = Field(ge=0)
     macs: int = Field(ge=0)
     bops: int = Field(ge=0)
-    pruned: float = Field(ge=0, lt=1, description="fraction of weights removed")
+    pruned: float = Field(ge=0, lt=1)
+    zeros: float = Field(default=0.0, ge=0, le=1)
     accuracy: Accuracy | None
 
 

@@ -14,7 +14,9 @@ from pydantic import Field, model_validator
 from hwflow.config.base import GrownModel
 from hwflow.config.calibration import CalibrationRecipe, EpsCalibration, ExitRateCalibration
 from hwflow.config.dataset import Dataset, Seed
+from hwflow.config.joint import Joint
 from hwflow.config.network import NetworkRecipe, per_layer
+from hwflow.config.pruning import Pruning, check_pruning
 from hwflow.config.training import Training
 
 RESERVED = frozenset({"train", "run"})
@@ -22,10 +24,16 @@ RESERVED = frozenset({"train", "run"})
 
 
 class StageRecipe(NetworkRecipe):
-    """One classifier of the cascade: its network and how it is trained."""
+    """One classifier of the cascade: its network and how it is trained.
+
+    ``pruning``: what it loses while the stages train together.
+    """
+
+    later: ClassVar[frozenset[str]] = NetworkRecipe.later | {"pruning"}
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     training: Training
+    pruning: Pruning | None = None
 
     @model_validator(mode="after")
     def _name_is_free(self) -> Self:
@@ -64,6 +72,12 @@ class StageRecipe(NetworkRecipe):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _pruning_fits(self) -> Self:
+        if self.pruning is not None:
+            check_pruning(self.pruning, self.weight_bits)
+        return self
+
 
 def _listed(widths: tuple[int, ...]) -> str:
     return str(widths[0]) if len(set(widths)) == 1 else str(list(widths))
@@ -74,9 +88,10 @@ class Recipe(GrownModel):
 
     ``golden_frames``: test frames that the bundle carries for the hardware to be compared on, at
     even distances in the split; without it all of them. Every test frame is scored either way.
+    ``joint``: what follows when each stage has been trained alone.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"golden_frames"})
+    later: ClassVar[frozenset[str]] = frozenset({"golden_frames", "joint"})
 
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -85,6 +100,12 @@ class Recipe(GrownModel):
     stages: Annotated[tuple[StageRecipe, ...], Field(min_length=1)]
     calibration: CalibrationRecipe = EpsCalibration()
     golden_frames: Annotated[int, Field(ge=1)] | None = None
+    joint: Joint | None = None
+
+    @property
+    def prunes(self) -> bool:
+        """Whether any stage loses something."""
+        return any(stage.pruning is not None for stage in self.stages)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -103,12 +124,37 @@ class Recipe(GrownModel):
                 (f"{where}.max_shift", stage.training.max_shift),
                 (f"{where}.cutout", stage.training.cutout),
             ]
+        if self.joint is not None:
+            wanted.append(("joint.max_shift", self.joint.max_shift))
+            wanted.append(("joint.cutout", self.joint.cutout))
         for field, pixels in wanted:
             if pixels >= min(height, width):
                 raise ValueError(
                     f"{field} = {pixels}: less than a side of the frames, which are "
                     f"{height}×{width} pixels; more leaves nothing of some of them"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_fits(self) -> Self:
+        pruned = [index for index, stage in enumerate(self.stages) if stage.pruning is not None]
+        if self.joint is None:
+            if pruned:
+                raise ValueError(
+                    f"stages.{pruned[0]}.pruning: happens while the stages train together; add "
+                    "joint, with pruning_epochs, or leave pruning out"
+                )
+            return self
+        if isinstance(self.joint.lr, tuple) and len(self.joint.lr) != len(self.stages):
+            raise ValueError(
+                f"joint.lr has {len(self.joint.lr)} entries, expected one number or a list of "
+                f"{len(self.stages)} (one per stage)"
+            )
+        if pruned and not self.joint.pruning_epochs:
+            raise ValueError(
+                f"joint.pruning_epochs = 0, but stages.{pruned[0]}.pruning is given: say in how "
+                "many epochs its sparsity rises"
+            )
         return self
 
     @model_validator(mode="after")

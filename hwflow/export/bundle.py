@@ -34,8 +34,7 @@ from hwflow.data import Splits, Subset, load, translated
 from hwflow.errors import ConfigError
 from hwflow.export.stage import ExportedStage, export_stage
 from hwflow.log import Progress, silent
-from hwflow.nets import build
-from hwflow.train import RESULT_FILE, is_trained, read_train_result, read_weights
+from hwflow.train import RESULT_FILE, is_trained, read_networks, read_train_result
 
 _TOOLS = ("hwflow", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
@@ -110,9 +109,8 @@ def _write(
     check_splits(splits, train_dir)
     calibration = translated(splits.validation, recipe.calibration.shift)
     exported = []
-    for index, stage in enumerate(recipe.stages):
-        network = build(stage, splits.frame_shape, len(splits.classes))
-        network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
+    networks = read_networks(recipe, train_dir, splits.frame_shape, len(splits.classes))
+    for index, (stage, network) in enumerate(zip(recipe.stages, networks, strict=True)):
         path = folder / f"stage{index}.onnx"
         exported.append(
             export_stage(stage, network, splits, path, calibration=calibration, progress=progress)

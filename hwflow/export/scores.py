@@ -15,8 +15,7 @@ from hwflow.export.canonical import canonical
 from hwflow.export.freeze import freeze
 from hwflow.export.verify import score_network
 from hwflow.log import Progress, silent
-from hwflow.nets import build
-from hwflow.train import read_weights
+from hwflow.train import read_networks
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,10 @@ def score_trained(
     wanted = [translated(splits.validation, recipe.calibration.shift)]
     wanted += [splits.test] if test else []
     bops, scales, scores = [], [], []
-    for index, stage in enumerate(recipe.stages):
+    networks = read_networks(recipe, train_dir, splits.frame_shape, len(splits.classes))
+    for index, (stage, trained) in enumerate(zip(recipe.stages, networks, strict=True)):
         progress(f"score {stage.name}", index, len(recipe.stages))
-        network = build(stage, splits.frame_shape, len(splits.classes))
-        network.load_state_dict(read_weights(train_dir / f"{stage.name}.safetensors"))
-        network = canonical(network)
+        network = canonical(trained)
         freeze(network)
         bops.append(total(network.costs()).bops)
         scales.append(network.score_scale)

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from hwflow.cascade.decision import top2
 from hwflow.config.bundle import Accuracy, Link, StageModel, sha256
+from hwflow.config.pruning import WeightPruning
 from hwflow.config.recipe import StageRecipe
 from hwflow.cost import total
 from hwflow.data import Splits, Subset
+from hwflow.export.canonical import integer_weights
 from hwflow.export.freeze import score_bits
 from hwflow.export.proof import write_proven
 from hwflow.export.verify import score_network
 from hwflow.log import Progress, silent
-from hwflow.nets import StageNet
+from hwflow.nets import StageNet, build
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def export_stage(
     network, scores = proven.network, proven.scores
     layers = network.costs()
     cost = total(layers)
+    whole = total(build(stage, network.frame_shape, network.classes).costs())
     label, _ = top2(scores)
     model = StageModel(
         name=stage.name,
@@ -63,9 +66,17 @@ def export_stage(
         params=cost.params,
         macs=cost.macs,
         bops=cost.bops,
-        pruned=0.0,
+        pruned=1 - cost.params / whole.params,
+        zeros=_zeros(network) if isinstance(stage.pruning, WeightPruning) else 0.0,
         accuracy=Accuracy(
             split="test", n=len(label), value=float(np.mean(label == splits.test.labels))
         ),
     )
     return ExportedStage(model, proven.links, score_network(network, calibration.frames), scores)
+
+
+def _zeros(network: StageNet) -> float:
+    """Return the share of zeros among the integer weights of ``network``, in Brevitas form."""
+    units = [*network.units(), network.classifier]
+    codes = np.concatenate([integer_weights(unit)[0].ravel() for unit in units])
+    return float(np.mean(codes == 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hwflow.config.data_root import USUAL, DataRoot
@@ -21,10 +22,12 @@ from hwflow.train.files import (
 )
 from hwflow.train.fit import fixed_threads
 from hwflow.train.frames import to_codes
+from hwflow.train.joint import train_jointly
 from hwflow.train.key import is_trained, stage_key
 from hwflow.train.launch import check_devices
 from hwflow.train.phases import phases
 from hwflow.train.stage import train_stages
+from hwflow.train.trained import read_networks
 
 __all__ = [
     "DEFAULT_THREADS",
@@ -35,6 +38,7 @@ __all__ = [
     "check",
     "fixed_threads",
     "is_trained",
+    "read_networks",
     "read_train_result",
     "read_weights",
     "real_scores",
@@ -54,14 +58,18 @@ def train(
     data: DataRoot = USUAL,
     options: TrainOptions = ON_CPU,
     progress: Progress = silent,
+    known: Sequence[Path] = (),
 ) -> TrainResult:
     """Train every stage of ``recipe`` into ``out_dir`` and return what was reached.
 
     Writes ``<stage>.safetensors``, ``<stage>.json`` and ``<stage>.csv`` per stage and
-    ``train.json``. Stages that ``out_dir`` already holds for the same inputs are kept, and an
-    interrupted one goes on from its last checkpoint; on the CPU both give the same weights, byte
-    for byte, as one uninterrupted run. The same recipe, CPU and ``options`` give the same weights;
-    another CPU may differ in the last bits, and a GPU from run to run.
+    ``train.json``; where the recipe says so, the same of the stages trained together, below
+    ``joint/``: ``train.json`` tells of those then. Stages that ``out_dir`` already holds for the
+    same inputs are kept, and an interrupted one goes on from its last checkpoint; on the CPU both
+    give the same weights, byte for byte, as one uninterrupted run. The same recipe, CPU and
+    ``options`` give the same weights; another CPU may differ in the last bits, and a GPU from run
+    to run. ``known``: folders of other trainings, from which stages and float starts that are the
+    same are taken.
 
     Raises:
         ConfigError: if a network does not fit the frames, the data set in ``data`` is missing or
@@ -76,7 +84,20 @@ def train(
             f"--devices {options.devices}: only {len(splits.train)} training frames are there, and "
             "each device needs one of a batch; ask for fewer devices"
         )
-    stages = train_stages(recipe, splits, out_dir, data=data, options=options, progress=progress)
+    stages = train_stages(
+        recipe, splits, out_dir, data=data, options=options, progress=progress, known=known
+    )
+    if recipe.joint is not None:
+        stages = train_jointly(
+            recipe,
+            splits,
+            out_dir,
+            stages,
+            data=data,
+            options=options,
+            progress=progress,
+            known=known,
+        )
     result = TrainResult(recipe=recipe.name, splits=splits.digest, stages=stages)
     write_json(out_dir / RESULT_FILE, result)
     return result

@@ -29,9 +29,10 @@ class StageResult(StrictModel):
 
     ``threads`` of torch, ``device`` and ``devices`` decide how float sums are split, and so are in
     the key. ``splits``: digest of what it was trained and validated on, ``Splits.digest``; none in
-    files of old. ``losses``: mean training loss per epoch of the last phase. ``seconds``: wall time
-    of the call that finished it. Test accuracy is left to ``export``, which measures the frozen
-    network.
+    files of old. ``weights``: a file, from the folder of ``train.json``. ``channels``: outputs of
+    each weight layer but the classifier, where filters were removed. ``losses``: mean training loss
+    per epoch of the last phase. ``seconds``: wall time of the call that finished it. Test accuracy
+    is left to ``export``, which measures the frozen network.
     """
 
     name: str
@@ -42,6 +43,7 @@ class StageResult(StrictModel):
     splits: str | None = None
     weights: str
     sha256: str
+    channels: tuple[int, ...] | None = None
     accuracy: Accuracy
     losses: tuple[float, ...]
     seconds: float = Field(ge=0)
@@ -95,9 +97,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def intact_stage(folder: Path, name: str) -> StageResult | None:
-    """Return the result of stage ``name`` if ``folder`` holds it, and the weights it tells of."""
-    path = folder / f"{name}.json"
+def intact_stage(folder: Path, name: str, *, place: str = "") -> StageResult | None:
+    """Return the result of stage ``name`` if ``folder`` holds it, and the weights it tells of.
+
+    ``place``: of the result, a folder below ``folder``.
+    """
+    path = folder / place / f"{name}.json"
     if not path.is_file():
         return None
     try:

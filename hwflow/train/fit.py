@@ -21,7 +21,7 @@ from hwflow.train.evaluate import accuracy
 from hwflow.train.frames import Batches
 from hwflow.train.norms import norms_of, settle_norms, settling_batches, synchronise
 from hwflow.train.rates import rate
-from hwflow.train.state import SCALES, FitState, Settings
+from hwflow.train.state import SCALES, FitState, Settings, Trained
 
 # From this side on, convolutions lie with channels last in memory: they are up to a fifth faster
 # so, at 32×32. The sums of a step are added up in another order then: smaller frames, the demo's,
@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 class Watcher(Protocol):
     """Is told of each step and epoch, and sees the state as a checkpoint may hold it."""
 
-    def after_step(self, state: FitState) -> None:
+    def after_step(self, state: Trained) -> None:
         """``state.batch`` steps of the epoch are done."""
 
-    def after_epoch(self, state: FitState) -> None:
+    def after_epoch(self, state: Trained) -> None:
         """``state.epoch`` epochs are done."""
 
 
@@ -108,9 +108,8 @@ class Steps:
     def __init__(self, state: FitState, data: Batches, settings: Settings, fabric: Fabric) -> None:
         self._state, self._data, self._settings, self._fabric = state, data, settings, fabric
         self._batches = settings.batches(len(data))
-        large = data.side >= _CHANNELS_LAST_FROM
-        self._layout = torch.channels_last if large else torch.contiguous_format
-        _lay_out(state.network, self._layout)
+        self._layout = layout_of(data)
+        lay_out(state.network, self._layout)
         wrapped: Any = fabric.setup(state.network, state.optimiser)
         self._model, self._optimiser = wrapped
         state.summed = state.summed.to(fabric.device)
@@ -136,14 +135,8 @@ class Steps:
             watcher.after_step(state)
 
     def settle(self) -> None:
-        """Give the batch-norms the statistics of training frames under the present weights.
-
-        Of many frames every n-th is taken, as folders of pictures are in order of class.
-        """
-        every = -(-len(self._data) // _SETTLING_FRAMES)
-        chosen = torch.arange(0, len(self._data), every, device=self._fabric.device)
-        batches = (self._data.take(part).float() for part in settling_batches(chosen))
-        settle_norms(self._state.network, batches)
+        """Give the batch-norms the statistics of training frames under the present weights."""
+        settle(self._state.network, self._data)
 
     def _step(self, chosen: Tensor) -> Tensor:
         """Return the loss of one step, a float32 scalar."""
@@ -185,6 +178,23 @@ class Steps:
             group["lr"] = 0.0 if frozen and group[SCALES] else now
 
 
+def settle(network: nn.Module, data: Batches) -> None:
+    """Give the batch-norms of ``network`` the statistics of training frames under its weights.
+
+    Of many frames every n-th is taken, as folders of pictures are in order of class.
+    """
+    every = -(-len(data) // _SETTLING_FRAMES)
+    chosen = torch.arange(0, len(data), every, device=data.labels.device)
+    batches = (data.take(part).float() for part in settling_batches(chosen))
+    settle_norms(network, batches)
+
+
+def layout_of(data: Batches) -> torch.memory_format:
+    """Return how batches of ``data`` lie in memory."""
+    large = data.side >= _CHANNELS_LAST_FROM
+    return torch.channels_last if large else torch.contiguous_format
+
+
 def even(chosen: Tensor, processes: int) -> Tensor:
     """Return ``chosen`` (N,) without the last ones that ``processes`` cannot share evenly.
 
@@ -197,7 +207,7 @@ def even(chosen: Tensor, processes: int) -> Tensor:
 def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabric: Fabric) -> None:
     mean = fabric.all_reduce(state.summed / max(1, state.batch), reduce_op="mean")
     assert isinstance(mean, Tensor)
-    _check_loss(float(mean), state, settings, fabric)
+    check_loss(float(mean), state, settings, fabric)
     with state.average.applied() if state.average is not None else nullcontext():
         reached = accuracy(state.network, validation, fabric)
         kept = None
@@ -206,7 +216,12 @@ def _close_epoch(state: FitState, validation: Batches, settings: Settings, fabri
     state.end_epoch(float(mean), reached, kept)
 
 
-def _check_loss(loss: float, state: FitState, settings: Settings, fabric: Fabric) -> None:
+def check_loss(loss: float, state: FitState, settings: Settings, fabric: Fabric) -> None:
+    """Tell of a mean loss of an epoch that is far too high.
+
+    Raises:
+        ConfigError: it is no number.
+    """
     what = f"{settings.where}, epoch {state.epoch + 1}: the mean loss is {loss:.4g}"
     if not math.isfinite(loss):
         raise ConfigError(
@@ -217,7 +232,7 @@ def _check_loss(loss: float, state: FitState, settings: Settings, fabric: Fabric
         log.warning("%s, far above guessing; lower the phase's lr (now %g)", what, settings.lr)
 
 
-def _lay_out(network: nn.Module, layout: torch.memory_format) -> None:
+def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
     """Let the weights of convolutions lie in memory as their inputs do; their values stay."""
     for parameter in network.parameters():
         if parameter.dim() == 4:

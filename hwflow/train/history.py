@@ -80,6 +80,12 @@ class History:
             self._events.close()
 
 
+def positions(saved: dict[str, Any]) -> list[int]:
+    """Return the positions that a checkpoint holds; those of old hold one, as a number."""
+    told = saved["history"]
+    return [int(told)] if isinstance(told, int) else [int(each) for each in told]
+
+
 def _line(values: tuple[object, ...]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)

@@ -26,7 +26,7 @@ from hwflow.train.fit import Steps, TrainingData, fixed_threads
 from hwflow.train.frames import Batches
 from hwflow.train.launch import here
 from hwflow.train.phases import Phase, phases
-from hwflow.train.state import FitState
+from hwflow.train.state import FitState, Trained
 
 CLASSES = 10
 HELD = 10
@@ -129,10 +129,10 @@ def _timed(run: Callable[[], None]) -> float:
 class _Stopwatch:
     """Watches nothing; the loop's own cost is in the time."""
 
-    def after_step(self, state: FitState) -> None:
+    def after_step(self, state: Trained) -> None:
         """Nothing."""
 
-    def after_epoch(self, state: FitState) -> None:
+    def after_epoch(self, state: Trained) -> None:
         """Nothing."""
 
 

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
-from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.data_root import DataRoot
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import TrainOptions
 from hwflow.data import Splits, load
 from hwflow.log import Progress
-from hwflow.nets import Form
+from hwflow.nets import Form, StageNet
 from hwflow.train.checkpoint import checkpoint_path, read_checkpoint, remove_checkpoints
-from hwflow.train.evaluate import real_scores
-from hwflow.train.files import StageResult, intact_stage, write_json, write_weights
+from hwflow.train.files import StageResult, intact_stage, write_atomic
+from hwflow.train.finish import Finish
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
 from hwflow.train.frames import Batches
-from hwflow.train.history import History
-from hwflow.train.key import hashed
+from hwflow.train.history import History, positions
+from hwflow.train.key import start_inputs
+from hwflow.train.known import Start, take_stages
 from hwflow.train.launch import float32_in_order, here, in_processes
 from hwflow.train.phases import Phase, carry, phases
 from hwflow.train.standing import Standing, standings
 from hwflow.train.state import FitState
 from hwflow.train.watch import OneOfMany, StageWatcher
-
-# Times what guessing gets right: below, something is wrong with the recipe.
-_GUESSING = 1.5
-log = logging.getLogger(__name__)
 
 
 def train_stages(
@@ -45,16 +40,21 @@ def train_stages(
     data: DataRoot,
     options: TrainOptions,
     progress: Progress,
+    known: Sequence[Path] = (),
 ) -> tuple[StageResult, ...]:
     """Return the trained stages of ``recipe``, taken from ``folder`` where they are done.
+
+    ``known``: folders of other trainings, from which the same stages and float starts are taken.
 
     Raises:
         ConfigError: the folder holds stages of other options, one diverges, or the splits hold too
             few frames.
     """
     results = []
+    take_stages(recipe, folder, known, options, splits=splits.digest)
     # All are looked at before any is trained: what is found must not come after a loss.
-    for index, found in enumerate(standings(recipe, folder, options, splits=splits.digest)):
+    every = standings(recipe, folder, options, splits=splits.digest, known=known)
+    for index, found in enumerate(every):
         if found.done is None:
             _train_stage(recipe, index, splits, folder, data, options, found, progress)
         done = found.done or intact_stage(folder, recipe.stages[index].name)
@@ -116,6 +116,7 @@ class _StageRun:
     ) -> None:
         self._fabric, self._splits, self._folder = fabric, splits, folder
         self._options, self._found = options, found
+        self._recipe, self._index = recipe, index
         self._stage = recipe.stages[index]
         self._seed = (recipe.seed, index)
         self._shape = (splits.frame_shape, len(splits.classes))
@@ -141,11 +142,13 @@ class _StageRun:
     def _train(self, saved: dict[str, Any] | None, writer: StageWatcher | None) -> FitState:
         first = 0 if saved is None else int(saved["phase"])
         state: FitState | None = None
+        weights: dict[str, Tensor] | None = None
+        if saved is None and self._found.start is not None:
+            first, weights = 1, self._found.start.read()
         for number in range(first, len(self._phases)):
             phase = self._phases[number]
             network = phase.build(*self._shape, seed=derive_seed(*self._seed, "weights"))
-            if state is not None:
-                weights = state.network.state_dict()
+            if weights is not None:
                 carry(weights, self._phases[number - 1], network)
             settings = phase.settings(network)
             network.to(self._fabric.device)
@@ -165,8 +168,15 @@ class _StageRun:
                 seed=derive_seed(*self._seed, "phase", number),
                 watcher=writer if alone and writer is not None else OneOfMany(writer),
             )
+            weights = state.network.state_dict()
+            if phase.form is Form.FLOAT and writer is not None:
+                self._keep_start(weights)
         assert state is not None
         return state
+
+    def _keep_start(self, weights: dict[str, Tensor]) -> None:
+        inputs = start_inputs(self._recipe, self._index, self._options, splits=self._splits.digest)
+        Start(self._folder, self._stage.name).write(inputs, weights)
 
     def _writer(self, saved: dict[str, Any] | None, progress: Progress) -> StageWatcher:
         if saved is None:  # those of another recipe count rows of another log
@@ -174,11 +184,18 @@ class _StageRun:
         training = self._stage.training
         frames = len(self._data.train)
         batches = max(1, frames // training.batch_size)
+        position, epochs = 0, 0
+        if saved is not None:
+            position, epochs = positions(saved)[0], _epochs_done(self._phases, saved)
+        elif self._found.start is not None:
+            rows = self._found.start.log()
+            write_atomic(self._folder / f"{self._stage.name}.csv", rows)
+            position, epochs = len(rows), self._phases[0].epochs
         history = History(
             self._folder,
             self._stage.name,
-            position=0 if saved is None else int(saved["history"]),
-            epochs=0 if saved is None else _epochs_done(self._phases, saved),
+            position=position,
+            epochs=epochs,
             tensorboard=self._options.tensorboard,
         )
         return StageWatcher(
@@ -189,46 +206,15 @@ class _StageRun:
             epochs=[phase.epochs for phase in self._phases],
             batches=batches,
             frames=min(frames, batches * training.batch_size),
-            history=history,
+            histories=(history,),
             seconds=self._options.checkpoint_seconds,
             progress=progress,
         )
 
     def _finish(self, state: FitState, began: float) -> None:
-        name = self._stage.name
-        reference = replace(self._phases[-1], form=Form.BREVITAS)
-        network = reference.build(*self._shape, seed=0)
-        network.load_state_dict(state.network.cpu().state_dict())
-        weights = self._folder / f"{name}.safetensors"
-        write_weights(weights, network.state_dict())
-        validation = self._splits.validation
-        predicted = real_scores(network, validation.frames).argmax(axis=1)
-        reached = float(np.mean(predicted == validation.labels))
-        if reached <= _GUESSING / len(self._splits.classes):
-            log.warning(
-                "stage %r: %.1f %% of the validation frames are right, hardly more than by "
-                "guessing; see `What to choose` in docs/training.md",
-                name,
-                100 * reached,
-            )
-        result = StageResult(
-            name=name,
-            key=hashed(self._found.inputs),
-            threads=self._options.threads,
-            device=self._options.device,
-            devices=self._options.devices,
-            splits=self._splits.digest,
-            weights=weights.name,
-            sha256=sha256(weights),
-            accuracy=Accuracy(
-                split="validation",
-                n=len(validation),
-                value=reached,
-            ),
-            losses=tuple(state.losses),
-            seconds=time.monotonic() - began,
+        Finish(self._splits, self._options, self._found.inputs, began).write(
+            self._stage, cast(StageNet, state.network), state.losses, root=self._folder
         )
-        write_json(self._folder / f"{name}.json", result)
         remove_checkpoints(self._path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hwflow.errors import ConfigError
 from hwflow.train.checkpoint import Checkpoint, checkpoint_path, last_checkpoint
 from hwflow.train.files import StageResult, intact_stage
 from hwflow.train.key import MACHINE, differences, hashed, stage_inputs
+from hwflow.train.known import Start, find_start
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +24,27 @@ class Standing:
     """How far a stage is.
 
     ``inputs``: what its key is the hash of. ``done``: its result, if it is finished.
-    ``checkpoint``: the file that it goes on from, if there is one.
+    ``checkpoint``: the file that it goes on from, if there is one. ``start``: a float start that
+    it may take instead of training its own.
     """
 
     inputs: dict[str, Any]
     done: StageResult | None
     checkpoint: Path | None
+    start: Start | None = None
 
 
 def standings(
-    recipe: Recipe, folder: Path, options: TrainOptions, *, splits: str | None
+    recipe: Recipe,
+    folder: Path,
+    options: TrainOptions,
+    *,
+    splits: str | None,
+    known: Sequence[Path] = (),
 ) -> list[Standing]:
     """Return how far each stage of ``recipe`` is in ``folder``; ``splits``: of ``stage_inputs``.
+
+    ``known``: folders of other trainings, whose float starts may be taken.
 
     What training would throw away as of another recipe is warned of.
 
@@ -51,7 +61,11 @@ def standings(
     _warn_of_results(folder, every)
     for found in every:
         found.warn_of_checkpoint()
-    return [found.standing() for found in every]
+    folders = (folder, *known)
+    return [
+        replace(found.standing(), start=find_start(recipe, index, folders, options, splits=splits))
+        for index, found in enumerate(every)
+    ]
 
 
 class _Found:

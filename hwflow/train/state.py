@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,31 @@ class Best:
     network: dict[str, Any]
 
 
+class Trained(Protocol):
+    """What a watcher sees of one network in training, or of several that train together.
+
+    ``parts``: each network, in step with the others.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done of the phase."""
+
+    @property
+    def batch(self) -> int:
+        """Steps done of the epoch after."""
+
+    @property
+    def parts(self) -> tuple[FitState, ...]:
+        """Each network with its optimiser, losses and accuracies."""
+
+    def is_finite(self) -> bool:
+        """Return whether losses and weights are numbers."""
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return the whole state as tensors and plain values."""
+
+
 class FitState:
     """A network in training. A checkpoint is exactly this.
 
@@ -78,6 +103,11 @@ class FitState:
         self.losses: list[float] = []
         self.accuracies: list[float] = []
         self.best: Best | None = None
+
+    @property
+    def parts(self) -> tuple[FitState, ...]:
+        """This one alone."""
+        return (self,)
 
     def begin_epoch(self, seed: int, frames: int, device: torch.device) -> Tensor:
         """Return the epoch's order of ``frames`` frames, (frames,) int64; in mid-epoch, the same.
