@@ -47,7 +47,13 @@ def canonical(network: StageNet) -> StageNet:
 def _rebuilt(network: StageNet, changes: dict[str, Any]) -> StageNet:
     recipe = network.recipe.model_copy(update=changes)
     with torch.random.fork_rng(devices=[]):
-        return build(recipe, network.frame_shape, network.classes, form=Form.BREVITAS).eval()
+        return build(
+            recipe,
+            network.frame_shape,
+            network.classes,
+            form=Form.BREVITAS,
+            channels=network.channels,
+        ).eval()
 
 
 def _carry(old: Unit, new: Unit) -> None:

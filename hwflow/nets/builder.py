@@ -155,7 +155,7 @@ class Builder:
             )
         assert self.at.act is not None, "an activation is in front"
         pool = GlobalPool(self.at.act, height * width)
-        self.at = Signal(self.at.channels, None, pool.act)
+        self.at = replace(self.at, size=None, act=pool.act)
         return pool
 
     def flatten(self) -> nn.Module:
