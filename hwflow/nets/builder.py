@@ -7,6 +7,7 @@ pools over power-of-two windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -16,6 +17,7 @@ from hwflow.cost import LayerCost
 from hwflow.errors import ConfigError
 from hwflow.nets.activations import Activation, new_scale
 from hwflow.nets.form import Form
+from hwflow.nets.grouping import Grouping
 from hwflow.nets.padding import Pad
 from hwflow.nets.pooling import GlobalPool
 from hwflow.nets.unit import FRAME, Codes, Geometry, Unit, codes_of
@@ -30,12 +32,14 @@ WIDTH_MULTIPLE = 8  # folding needs divisors: PE and SIMD divide the channels
 class Signal:
     """What flows at one place: ``channels`` of (height, width) pixels; none once flattened.
 
-    ``act``: the activation that made it; none for the frame.
+    ``act``: the activation that made it; none for the frame. ``group``: of the filters that make
+    its channels, for ``Grouping``; none for the frame.
     """
 
     channels: int
     size: tuple[int, int] | None
     act: Activation | None = None
+    group: int | None = None
 
     @property
     def codes(self) -> Codes:
@@ -46,7 +50,11 @@ class Signal:
 class Builder:
     """Makes the layers of one network in order of execution; ``at`` is what the next one reads.
 
-    ``where`` names the stage in errors.
+    ``where`` names the stage in errors. ``channels``: outputs of each weight layer but the
+    classifier, in place of those that the family says. ``grouping``: its filter groups.
+
+    Raises:
+        ConfigError: naming an entry of ``channels`` that does not fit the network.
     """
 
     def __init__(
@@ -57,10 +65,12 @@ class Builder:
         *,
         form: Form,
         where: str,
+        channels: Sequence[int] | None = None,
     ) -> None:
-        height, width, channels = frame_shape
+        height, width, colours = frame_shape
         self.where, self.form, self.frame_shape = where, form, frame_shape
-        self.at = Signal(channels, (height, width))
+        self.at = Signal(colours, (height, width))
+        self.grouping = Grouping()
         self._classes = classes
         self._power_of_two = recipe.scale == "power_of_two"
         self._scaling = recipe.net.width
@@ -68,6 +78,7 @@ class Builder:
         self._acts = list(zip(recipe.act_quantisers, recipe.act_bits, strict=True))
         self._made = 0
         self._counts = {"conv": 0, "fc": 0}
+        self._channels = None if channels is None else self._checked(channels)
 
     def conv(
         self,
@@ -84,14 +95,24 @@ class Builder:
         Raises:
             ConfigError: naming ``field`` if the frame is smaller than the kernel.
         """
-        geometry = Geometry(self.at.channels, self.scaled(outputs), kernel, stride, padding)
+        geometry = Geometry(self.at.channels, self._outputs(outputs), kernel, stride, padding)
         return self._conv(geometry, field, branch)
 
     def depthwise(self, kernel: int = 3, *, stride: int = 1, padding: int = 0) -> Unit:
-        """Return a convolution of each channel by itself."""
+        """Return a convolution of each channel by itself.
+
+        Raises:
+            ConfigError: naming the entry of ``channels`` that is not the number of inputs.
+        """
         channels = self.at.channels
+        outputs = self._outputs(channels, width=False)
+        if outputs != channels:
+            raise ConfigError(
+                f"{self.where}: channels[{self._made}]: a depthwise layer has as many channels as "
+                f"it reads, here {channels}, got {outputs}"
+            )
         return self._conv(
-            Geometry(channels, channels, kernel, stride, padding, groups=channels), "net", None
+            Geometry(channels, channels, kernel, stride, padding, depthwise=True), "net", None
         )
 
     def pool(self, *, field: str = "net", behind_convolution: bool = True) -> nn.Module:
@@ -134,7 +155,7 @@ class Builder:
             )
         assert self.at.act is not None, "an activation is in front"
         pool = GlobalPool(self.at.act, height * width)
-        self.at = Signal(self.at.channels, None, pool.act)
+        self.at = replace(self.at, size=None, act=pool.act)
         return pool
 
     def flatten(self) -> nn.Module:
@@ -145,7 +166,7 @@ class Builder:
 
     def linear(self, outputs: int) -> Unit:
         """Return a fully connected layer of ``outputs`` features at width 1."""
-        return self._unit("fc", Geometry(self.at.channels, self.scaled(outputs), linear=True), 1)
+        return self._unit("fc", Geometry(self.at.channels, self._outputs(outputs), linear=True), 1)
 
     def classifier(self) -> Unit:
         """Return the layer whose outputs are the scores."""
@@ -155,6 +176,26 @@ class Builder:
         """Return ``channels`` times the net's width, a multiple of 8."""
         multiples = int(channels * self._scaling / WIDTH_MULTIPLE + 0.5)
         return max(1, multiples) * WIDTH_MULTIPLE
+
+    def _outputs(self, channels: int, *, width: bool = True) -> int:
+        """Return the outputs of the next unit, ``channels`` at width 1 unless they are given."""
+        if self._channels is not None:
+            return self._channels[self._made]
+        return self.scaled(channels) if width else channels
+
+    def _checked(self, channels: Sequence[int]) -> tuple[int, ...]:
+        expected = len(self._acts)
+        if len(channels) != expected:
+            raise ConfigError(
+                f"{self.where}: channels has {len(channels)} entries, expected {expected}: one for "
+                "each weight layer but the classifier"
+            )
+        for layer, count in enumerate(channels):
+            if count < 1:
+                raise ConfigError(
+                    f"{self.where}: channels[{layer}]: expected 1 or more, got {count}"
+                )
+        return tuple(channels)
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -194,13 +235,25 @@ class Builder:
             pixels,
             bits,
             self.at.codes.bits,
-            depthwise=geometry.groups > 1,
+            depthwise=geometry.depthwise,
         )
         unit = Unit(cost, geometry, source=self.at.codes, weights=weights, act=act, form=self.form)
+        group = self._group_behind(geometry, last=last)
         self._counts[kind] += 1
         self._made += 1
-        self.at = Signal(geometry.outputs, self.at.size, act)
+        self.at = Signal(geometry.outputs, self.at.size, act, group)
         return unit
+
+    def _group_behind(self, geometry: Geometry, *, last: bool) -> int | None:
+        """Return the filter group of the next unit's outputs; the scores are of none."""
+        read = self.at.group
+        if geometry.depthwise:
+            assert read is not None, "a convolution is in front"
+            self.grouping.passes(read, self._made)
+            return read
+        if read is not None:
+            self.grouping.reads(read, self._made)
+        return None if last else self.grouping.new(self._made, geometry.outputs)
 
     def sum_of(self, identity: Signal | None) -> Activation:
         """Return the activation of a residual sum, whose scale the next unit, a branch, shares.
@@ -221,9 +274,23 @@ class Builder:
         """Let the next unit read ``to``, as the other branch of a residual block does."""
         self.at = to
 
-    def join(self, act: Activation) -> None:
-        """Let the next unit read the sum behind ``act``, made by ``sum_of``."""
-        self.at = replace(self.at, act=act)
+    def join(self, act: Activation, main: Signal, short: Signal) -> None:
+        """Let the next unit read the sum of two branches behind ``act``, made by ``sum_of``.
+
+        Raises:
+            ConfigError: naming the entry of ``channels`` by which the branches differ.
+        """
+        assert main.group is not None, "a convolution ends the branch"
+        assert short.group is not None, "a convolution is in front of the block"
+        if main.channels != short.channels:
+            (entry,) = self.grouping.makers(main.group)
+            other = self.grouping.makers(short.group)[-1]
+            raise ConfigError(
+                f"{self.where}: channels[{entry}]: a residual add needs as many channels as "
+                f"channels[{other}] has, {short.channels}, got {main.channels}"
+            )
+        self.grouping.hold(main.group, short.group)
+        self.at = replace(main, act=act)
 
     def _act(self, joint: Activation | None) -> Activation:
         name, bits = self._acts[self._made]

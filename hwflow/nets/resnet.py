@@ -62,9 +62,11 @@ def _block(b: Builder, outputs: int, *, stride: int) -> ResidualBlock:
     first = b.conv(outputs, stride=stride, padding=1)
     act = b.sum_of(start if stride == 1 else None)
     main = nn.Sequential(first, b.conv(outputs, padding=1, branch=act))
+    end, other = b.at, start
     short = nn.Sequential()
     if stride != 1:
         b.rewind(start)
         short.append(b.conv(outputs, 1, stride=stride, branch=act))
-    b.join(act)
+        other = b.at
+    b.join(act, end, other)
     return ResidualBlock(main, short, act)

@@ -12,6 +12,7 @@ from hwflow.nets.activations import Activation
 from hwflow.nets.form import Form
 from hwflow.nets.layers import QuantConv2d, QuantLinear
 from hwflow.nets.padding import Pad
+from hwflow.nets.plain import PlainConv2d, PlainLinear, normalise
 from hwflow.nets.scales import value_of
 from hwflow.nets.weights import Weights
 
@@ -43,15 +44,23 @@ FRAME = Codes(bits=8, low=0, high=255)
 
 @dataclass(frozen=True)
 class Geometry:
-    """Shape of a weight layer; a linear one has kernel 1 and no padding."""
+    """Shape of a weight layer; a linear one has kernel 1 and no padding.
+
+    ``depthwise``: each output has one input, of its own.
+    """
 
     inputs: int
     outputs: int
     kernel: int = 1
     stride: int = 1
     padding: int = 0
-    groups: int = 1
+    depthwise: bool = False
     linear: bool = False
+
+    @property
+    def groups(self) -> int:
+        """Parts of the inputs that do not see each other."""
+        return self.inputs if self.depthwise else 1
 
     @property
     def fan_in(self) -> int:
@@ -100,7 +109,15 @@ class Unit(nn.Module):
         if self.pad is not None:
             x = self.pad(x)
         x = self.layer(x)
-        return x if self.act is None else cast(Tensor, self.act(self.norm(x)))
+        if self.act is None:
+            return x
+        rows = None if self.form is Form.BREVITAS else self.layer.remaining.rows
+        return cast(Tensor, self.act(normalise(self.norm, x, rows)))
+
+    def latent(self) -> Tensor:
+        """Return the weights in front of the quantiser, without what masks leave out."""
+        layer = self.layer
+        return cast(Tensor, layer.weight if self.form is Form.BREVITAS else layer.latent())
 
 
 def codes_of(act: Activation) -> Codes:
@@ -108,43 +125,16 @@ def codes_of(act: Activation) -> Codes:
     return Codes(act.bits + act.signed, act.low, act.high, act.binary, act.scale)
 
 
-class _Fast:
-    """A layer that quantises its weights by a quantiser on plain tensors."""
-
-    weights: Weights
-    weight: Tensor
-
-    def quantised(self) -> Tensor:
-        return cast(Tensor, self.weights(self.weight))
-
-
-class FastConv2d(_Fast, nn.Conv2d):
-    """``nn.Conv2d`` on quantised weights."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the convolution of ``x`` with the quantised weights."""
-        return cast(Tensor, self._conv_forward(x, self.quantised(), None))
-
-
-class FastLinear(_Fast, nn.Linear):
-    """``nn.Linear`` on quantised weights."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the product of ``x`` and the quantised weights."""
-        return nn.functional.linear(x, self.quantised())
-
-
-_CONVS = {Form.FLOAT: nn.Conv2d, Form.FAST: FastConv2d, Form.BREVITAS: QuantConv2d}
-_LINEARS = {Form.FLOAT: nn.Linear, Form.FAST: FastLinear, Form.BREVITAS: QuantLinear}
-
-
 def _layer(geometry: Geometry, weights: Weights, form: Form, *, padding: int) -> Any:
-    quant = weights.brevitas() if form is Form.BREVITAS else {}
+    brevitas = form is Form.BREVITAS
+    quant = weights.brevitas() if brevitas else {}
     layer: Any
     if geometry.linear:
-        layer = _LINEARS[form](geometry.inputs, geometry.outputs, bias=False, **quant)
+        linear = QuantLinear if brevitas else PlainLinear
+        layer = linear(geometry.inputs, geometry.outputs, bias=False, **quant)
     else:
-        layer = _CONVS[form](
+        conv = QuantConv2d if brevitas else PlainConv2d
+        layer = conv(
             geometry.inputs,
             geometry.outputs,
             geometry.kernel,
@@ -158,4 +148,6 @@ def _layer(geometry: Geometry, weights: Weights, form: Form, *, padding: int) ->
     if form is Form.FLOAT:  # it keeps a learned scale's place, and does not train it
         weights.requires_grad_(False)
     layer.weights = weights
+    if not brevitas:
+        layer.quantises = form is Form.FAST
     return layer

@@ -54,8 +54,7 @@ class Weights(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Return the quantised ``weight``, same shape."""
         if self.name == "sign":
-            with torch.no_grad():
-                weight.clamp_(-1.0, 1.0)
+            self.restrain(weight)
             signs: Tensor = binary_sign_ste(weight)
             return signs
         scale = self.step(weight)
@@ -66,6 +65,12 @@ class Weights(nn.Module):
         codes = round_ste(self.prepared(weight) / scale)
         quantised: Tensor = tensor_clamp_ste(codes, -highest, highest) * scale
         return quantised
+
+    def restrain(self, weight: Tensor) -> None:
+        """Clamp latent weights in place to where ``sign`` keeps them; others stay as they are."""
+        if self.name == "sign":
+            with torch.no_grad():
+                weight.clamp_(-1.0, 1.0)
 
     def prepared(self, weight: Tensor) -> Tensor:
         """Return what is divided by the scale."""
