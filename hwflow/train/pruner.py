@@ -11,7 +11,7 @@ from torch import Tensor
 from hwflow.config.pruning import FilterPruning, WeightPruning
 from hwflow.errors import ConfigError
 from hwflow.nets import StageNet
-from hwflow.nets.importance import importance, keep_strongest
+from hwflow.nets.importance import Criterion, importance, keep_strongest, kept_count
 from hwflow.nets.shrink import shrink
 
 Masks = dict[int, Tensor]
@@ -33,14 +33,16 @@ class FilterPruner:
     """
 
     def __init__(self, network: StageNet, pruning: FilterPruning, *, seed: int, where: str) -> None:
-        self._network, self._criterion = network, pruning.criterion
+        self._network, self._criterion = network, Criterion(pruning.criterion)
         self._seed = seed
+        groups = network.filter_groups()
+        # The sparsity that whole granules make, so that the last step lands on them.
+        self._final = {
+            group: 1
+            - kept_count(groups[group].channels, share, pruning.granule) / groups[group].channels
+            for group, share in targets(network, pruning, where).items()
+        }
         self.kept: Masks = {}
-        whole = self._importance()
-        wanted = targets(network, pruning, where)
-        chosen = keep_strongest(whole, wanted, pruning.granule)
-        # Sparsities that whole granules make, so that the last step lands on them.
-        self._final = {group: 1.0 - float(kept.double().mean()) for group, kept in chosen.items()}
 
     def update(self, share: float) -> None:
         """Mask filters up to ``share`` (0..1) of the final sparsity."""
@@ -64,7 +66,9 @@ class FilterPruner:
         self._network.mask_filters(self.kept)
 
     def _importance(self) -> dict[int, Tensor]:
-        found = importance(self._network, self._criterion, seed=self._seed)
+        # The same draw each time: what goes by chance goes in one order.
+        generator = torch.Generator().manual_seed(self._seed)
+        found = importance(self._network, self._criterion, generator=generator)
         for group, kept in self.kept.items():
             found[group] = torch.where(kept, found[group], -torch.inf)
         return found

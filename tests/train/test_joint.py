@@ -1,0 +1,213 @@
+"""Joint training: losses, sparsity schedule, removal, resuming, sharing."""
+
+from __future__ import annotations
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tiny import recipe, stage_data
+from torch import nn
+
+from hwflow.config.joint import Distillation
+from hwflow.data import load
+from hwflow.errors import ConfigError
+from hwflow.export.scores import score_trained
+from hwflow.nets import Form, build
+from hwflow.train import TrainOptions, read_networks, read_train_result, train
+from hwflow.train.joint_fit import distillation
+from hwflow.train.pruner import new_pruner, share_removed
+
+pytestmark = pytest.mark.train
+
+OFTEN = TrainOptions(checkpoint_seconds=0)
+JOINT = {"epochs": 3, "lr": [0.003, 0.001], "pruning_epochs": 1, "max_shift": 1}
+FILTERS = {"kind": "filters", "sparsity": 0.25, "granule": 2}
+START = {"kind": "float", "epochs": 1, "lr": 0.003}
+
+
+def cascade(joint=JOINT, *, first=None, last=None, **changes):
+    stages = [
+        stage_data(pruning=first),
+        stage_data(
+            name="stage1",
+            net={"name": "vgg_tiny", "features": [8, 16, "pool"]},
+            weight_bit_width=8,
+            act_bit_width=8,
+            training={"epochs": 1, "lr": 0.003, "start": START},
+            pruning=last,
+        ),
+    ]
+    return recipe(*stages, joint=joint, **changes)
+
+
+class InterruptedTrainingError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pruned")
+    told = cascade(first={**FILTERS, "criterion": "l1"}, last=FILTERS)
+    return told, folder, train(told, folder)
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
+
+
+def test_sparsity_rises_by_the_cube_of_what_is_left():
+    assert [share_removed(x) for x in (0, 0.5, 1, 2)] == [0, 0.875, 1, 1]
+
+
+def test_distillation_is_the_divergence_of_softened_scores():
+    logits, teacher = torch.randn(5, 4), 3 * torch.randn(5, 4)
+    told = Distillation(weight=0.5, temperature=2.0)
+    p = torch.softmax(teacher / 2, dim=1).double().numpy()
+    q = torch.softmax(logits / 2, dim=1).double().numpy()
+    wanted = 0.5 * 4 * (p * np.log(p / q)).sum(axis=1).mean()
+    assert math.isclose(float(distillation(logits, teacher, told)), wanted, rel_tol=1e-5)
+    assert float(distillation(teacher, teacher, told)) == pytest.approx(0, abs=1e-6)
+
+
+def test_filters_go_physically_and_bops_with_them(pruned, tmp_path):
+    told, folder, result = pruned
+    assert [stage.channels for stage in result.stages] == [(6, 12, 12), (6, 12)]
+    shape = (8, 8, 1)
+    networks = read_networks(told, folder, shape, 10)
+    whole = [build(stage, shape, 10) for stage in told.stages]
+    assert networks[0].channels == (6, 12, 12)
+    small, large = (sum(c.params for c in net.costs()) for net in (networks[1], whole[1]))
+    assert small == 9 * 6 + 9 * 6 * 12 + 12 * 4 * 10 < large
+
+
+def test_pruned_stages_score_above_guessing(pruned):
+    told, folder, result = pruned
+    assert all(stage.accuracy.value > 0.25 for stage in result.stages)
+    scored = score_trained(told, folder, test=False)
+    assert scored.bops[1] == 64 * (9 * 6 * 36 + 9 * 6 * 12 * 16 + 12 * 4 * 10)
+
+
+def test_interrupted_runs_give_the_weights_of_an_uninterrupted_one(pruned, tmp_path):
+    told, folder, _ = pruned
+    for name in ("stage0", "stage1"):
+        for path in folder.glob(f"{name}.*"):
+            shutil.copy(path, tmp_path)
+    for stop in (3, 17, 25, 40):
+        with pytest.raises(InterruptedTrainingError):
+            train(told, tmp_path, options=OFTEN, progress=stop_at(stop))
+    train(told, tmp_path, options=OFTEN)
+    assert files(tmp_path) == files(folder)
+
+
+def stop_at(step):
+    def progress(what, done, total):
+        if "joint" in what and done >= step:
+            raise InterruptedTrainingError
+
+    return progress
+
+
+def test_stages_that_are_the_same_are_taken_from_another_training(pruned, tmp_path, monkeypatch):
+    _, folder, _ = pruned
+    trained = []
+    monkeypatch.setattr(
+        "hwflow.train.stage._train_stage",
+        lambda recipe, index, *rest: trained.append(recipe.stages[index].name),
+    )
+    told = cascade({**JOINT, "distillation": {"weight": 0}}, last=FILTERS)
+    alone = cascade(None)
+    result = train(alone, tmp_path / "alone", known=[folder])
+    assert not trained
+    assert result.stages[0].key == read_train_result(tmp_path / "alone").stages[0].key
+    # Nobody teaches the last stage: it is the same, with a student or without.
+    result = train(told, tmp_path / "untaught", known=[folder])
+    theirs = (folder / "joint" / "stage1.safetensors").read_bytes()
+    assert (tmp_path / "untaught" / result.stages[1].weights).read_bytes() == theirs
+    log = (tmp_path / "untaught" / "joint" / "stage0.csv").read_text()
+    assert len(log.splitlines()) == 1 + 3
+    assert trained == []
+
+
+def test_other_bits_share_the_float_start(tmp_path):
+    wide = cascade(None)
+    few = cascade(None)
+    stage = few.stages[1].at_bits(3, 3)
+    few = few.model_copy(update={"stages": (few.stages[0], stage)})
+    train(wide, tmp_path / "w8")
+    train(few, tmp_path / "shared", known=[tmp_path / "w8"])
+    train(few, tmp_path / "own")
+    assert files(tmp_path / "shared")["stage1.safetensors"] == files(tmp_path / "own")[
+        "stage1.safetensors"
+    ]
+    rows = [(tmp_path / x / "stage1.csv").read_text().splitlines() for x in ("w8", "shared")]
+    assert rows[0][1] == rows[1][1], "the float epoch is told as it was"
+    assert len(rows[1]) == 1 + 2
+
+
+def test_zeros_stay_zeros_and_the_shape_stays(tmp_path):
+    told = cascade(last={"kind": "weights", "sparsity": 0.5})
+    result = train(told, tmp_path)
+    assert result.stages[1].channels is None
+    network = read_networks(told, tmp_path, (8, 8, 1), 10)[1]
+    for unit in [*network.units(), network.classifier]:
+        assert float((unit.layer.weight == 0).float().mean()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_pruner_ends_on_whole_granules_and_never_takes_back():
+    told = cascade(last={**FILTERS, "sparsity": 0.3, "granule": 4}).stages[1]
+    network = build(told, (8, 8, 1), 10, form=Form.FAST)
+    pruner = new_pruner(network, told.pruning, seed=0, where="stages.1")
+    before = None
+    for share in (0.0, 0.3, 0.7, 1.0):
+        with torch.no_grad():  # what matters changes all the time
+            for unit in network.units():
+                nn.init.normal_(unit.norm.weight)
+        pruner.update(share)
+        if before is not None:
+            assert all((mask <= before[group]).all() for group, mask in pruner.kept.items())
+        before = dict(pruner.kept)
+    assert pruner.close().channels == (4, 12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"joint": None, "last": FILTERS}, "stages.1.pruning"),
+        ({"joint": {**JOINT, "pruning_epochs": 0}, "last": FILTERS}, "joint.pruning_epochs"),
+        ({"joint": {**JOINT, "pruning_epochs": 3}}, "pruning_epochs"),
+        ({"joint": {**JOINT, "lr": [0.1]}}, "joint.lr has 1 entries"),
+        ({"last": {**FILTERS, "sparsity": [0.5]}}, "pruning.sparsity has 1 entries"),
+        ({"first": {"kind": "weights", "sparsity": 0.5}}, "binary"),
+        ({"joint": {**JOINT, "max_shift": 8}}, "joint.max_shift"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, told):
+    with pytest.raises(ConfigError, match=told.replace("[", r"\[")):
+        cascade(**changes)
+
+
+def test_a_residual_sum_keeps_its_channels():
+    stage = stage_data(
+        net={"name": "resnet8"},
+        weight_bit_width=8,
+        act_bit_width=8,
+        pruning={**FILTERS, "sparsity": [0.5] * 9},
+    )
+    told = recipe(
+        stage, joint={**JOINT, "lr": 0.01}, dataset={"name": "digits", "upscale": 2}
+    ).stages[0]
+    network = build(told, (16, 16, 1), 10, form=Form.FAST)
+    with pytest.raises(ConfigError, match=r"stages.0: pruning.sparsity\[0\].*residual sum"):
+        new_pruner(network, told.pruning, seed=0, where="stages.0")
+
+
+def test_splits_of_a_joint_run_are_recorded(pruned):
+    told, folder, result = pruned
+    assert result.splits == load(told.dataset).digest
+    assert read_train_result(folder) == result
