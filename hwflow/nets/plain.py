@@ -54,10 +54,15 @@ class _Plain:
 
     def latent(self) -> Tensor:
         """Return the latent weights of what remains."""
+        return self.remaining.of(self._masked())
+
+    def filters(self) -> Tensor:
+        """Return the latent weights of every filter, masked ones too, on the inputs that remain."""
+        return Remaining(columns=self.remaining.columns).of(self._masked())
+
+    def _masked(self) -> Tensor:
         weight = self.weight
-        if self.nonzero is not None:
-            weight = weight * self.nonzero.to(weight.device)
-        return self.remaining.of(weight)
+        return weight if self.nonzero is None else weight * self.nonzero.to(weight.device)
 
     def effective(self) -> Tensor:
         """Return the weights that the layer computes with."""

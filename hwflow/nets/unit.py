@@ -119,6 +119,11 @@ class Unit(nn.Module):
         layer = self.layer
         return cast(Tensor, layer.weight if self.form is Form.BREVITAS else layer.latent())
 
+    def filters(self) -> Tensor:
+        """Return these weights, but of masked filters too."""
+        layer = self.layer
+        return cast(Tensor, layer.weight if self.form is Form.BREVITAS else layer.filters())
+
 
 def codes_of(act: Activation) -> Codes:
     """Return the codes that ``act`` makes."""

@@ -154,7 +154,7 @@ def test_brevitas_form_shrinks_too(family):
 
 
 def test_the_mask_and_what_is_asked_go_both():
-    masked, shape = fresh("vgg_small", Form.FAST, CHOICES[2])
+    masked, _ = fresh("vgg_small", Form.FAST, CHOICES[2])
     masked.mask_filters({0: torch.arange(8) < 6, 1: torch.arange(8) < 5})
     smaller = shrink(masked, {0: torch.arange(8) > 2, 2: torch.arange(8) == 4})
     assert smaller.channels == (3, 5, 1)
@@ -181,7 +181,7 @@ def test_masked_weights_become_zero_and_stay_masked():
 
 
 def test_mode_constants_and_the_original_are_kept():
-    network, shape = fresh("resnet8", Form.FAST, CHOICES[2])
+    network, _ = fresh("resnet8", Form.FAST, CHOICES[2])
     first, second = list(network.units())[:2]
     first.norm.eval()
     first.norm.momentum, second.norm.eps = 0.25, 2.0**-9
