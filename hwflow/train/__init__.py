@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwflow.config.data_root import USUAL, DataRoot
+from hwflow.config.pruning import FilterPruning
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import DEFAULT_THREADS, ON_CPU, TrainOptions
 from hwflow.data import load
@@ -26,6 +27,7 @@ from hwflow.train.joint import train_jointly
 from hwflow.train.key import is_trained, stage_key
 from hwflow.train.launch import check_devices
 from hwflow.train.phases import phases
+from hwflow.train.pruner import targets
 from hwflow.train.stage import train_stages
 from hwflow.train.trained import read_networks
 
@@ -120,4 +122,11 @@ def check(recipe: Recipe, options: TrainOptions) -> None:
                 f"{options.devices} devices; choose a multiple"
             )
         for phase in phases(stage):
-            phase.build(recipe.dataset.frame_shape, _ANY_CLASSES, seed=0)
+            network = phase.build(recipe.dataset.frame_shape, _ANY_CLASSES, seed=0)
+        if isinstance(stage.pruning, FilterPruning):
+            targets(network, stage.pruning, f"stages.{index}")
+    if recipe.joint is not None and recipe.joint.batch_size % options.devices:
+        raise ConfigError(
+            f"joint.batch_size: {recipe.joint.batch_size} frames cannot be shared evenly by "
+            f"{options.devices} devices; choose a multiple"
+        )

@@ -150,7 +150,7 @@ def watcher(folder: Path, seconds: float) -> StageWatcher:
         epochs=[TOLD.epochs],
         batches=6,
         frames=96,
-        history=History(folder, "stage0", position=0, epochs=0, tensorboard=False),
+        histories=[History(folder, "stage0", position=0, epochs=0, tensorboard=False)],
         seconds=seconds,
         progress=silent,
     )
