@@ -10,7 +10,9 @@ import yaml
 from conftest import ROOT
 
 from hwflow.config.base import parse
+from hwflow.config.joint import Joint
 from hwflow.config.network import ActQuantiser, WeightQuantiser
+from hwflow.config.pruning import FilterPruning, WeightPruning
 from hwflow.config.recipe import Recipe, StageRecipe
 from hwflow.config.training import Training
 from hwflow.cost import total
@@ -23,8 +25,9 @@ ROW = re.compile(
 
 
 def test_the_recipe_is_one_and_its_networks_fit_its_frames():
-    (told,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-    recipe = parse(Recipe, yaml.safe_load(told), source="docs/training.md")
+    told = re.search(r"```yaml\n(schema_version.*?)```", PAGE, flags=re.DOTALL)
+    assert told is not None
+    recipe = parse(Recipe, yaml.safe_load(told[1]), source="docs/training.md")
     for stage in recipe.stages:
         build(stage, (32, 32, 1), 10)
 
@@ -48,6 +51,16 @@ def test_the_table_of_networks_was_found():
     assert len(ROW.findall(PAGE)) == 9
 
 
+def test_the_joint_part_is_one():
+    block = re.search(r"```yaml\n(stages:.*?joint:.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    told = yaml.safe_load(block[1])
+    joint = parse(Joint, told["joint"], source="page")
+    assert len(joint.rates(2)) == len(told["stages"]) == 2
+    for stage in told["stages"]:
+        parse(FilterPruning, stage["pruning"], source="page")
+
+
 def test_every_field_and_quantiser_is_named():
     names = {*Training.model_fields}
     for kinds in (WeightQuantiser, ActQuantiser):
@@ -55,3 +68,5 @@ def test_every_field_and_quantiser_is_named():
             names |= {kind} if isinstance(kind, str) else set(get_args(kind))
     for name in names:
         assert f"`{name}`" in PAGE, name
+    for name in {*Joint.model_fields, *FilterPruning.model_fields, *WeightPruning.model_fields}:
+        assert f"`{name}" in PAGE or f"{name}:" in PAGE, name

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.recipe import StageRecipe
@@ -78,13 +79,15 @@ class Finish:
 
 
 def _in_brevitas(stage: StageRecipe, trained: StageNet, splits: Splits) -> StageNet:
-    classes = len(splits.classes)
-    network = build(stage, splits.frame_shape, classes, channels=trained.channels)
+    with torch.random.fork_rng(devices=[]):
+        classes = len(splits.classes)
+        network = build(stage, splits.frame_shape, classes, channels=trained.channels)
     network.load_state_dict(trained.cpu().state_dict())
     return network
 
 
 def _channels(stage: StageRecipe, network: StageNet) -> tuple[int, ...] | None:
     """Return the channels of ``network``, or None if they are those of the recipe."""
-    whole = build(stage, network.frame_shape, network.classes)
+    with torch.random.fork_rng(devices=[]):
+        whole = build(stage, network.frame_shape, network.classes)
     return None if whole.channels == network.channels else network.channels

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning_fabric import Fabric
 
 from hwflow.config.joint import Joint
@@ -129,7 +130,8 @@ class JointRun:
         shape, classes = self._splits.frame_shape, len(self._splits.classes)
         for place, (number, stage) in enumerate(zip(self._numbers, self._stages, strict=True)):
             there = None if channels is None else channels[place]
-            network = build(stage, shape, classes, form=Form.FAST, channels=there)
+            with torch.random.fork_rng(devices=[]):
+                network = build(stage, shape, classes, form=Form.FAST, channels=there)
             if channels is None:
                 weights = self._task.alone[number].weights
                 network.load_state_dict(read_weights(self._task.folder / weights))

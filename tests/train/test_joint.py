@@ -151,6 +151,37 @@ def test_other_bits_share_the_float_start(tmp_path):
     assert len(rows[1]) == 1 + 2
 
 
+def test_the_last_of_three_stages_teaches_both_others(tmp_path):
+    told = cascade()
+    middle = stage_data(
+        name="middle",
+        net={"name": "vgg_tiny", "features": [8, "pool"]},
+        weight_bit_width=4,
+        act_bit_width=4,
+    )
+    data = told.model_dump(mode="json")
+    joint = {**JOINT, "lr": 0.003}
+    three = recipe(data["stages"][0], middle, data["stages"][1], joint=joint)
+    result = train(three, tmp_path)
+    assert [stage.name for stage in result.stages] == ["stage0", "middle", "stage1"]
+    taught = len((tmp_path / "joint" / "middle.csv").read_text().splitlines())
+    assert taught == 1 + JOINT["epochs"]
+    alone = tmp_path / "untaught"
+    train(
+        three.model_copy(
+            update={
+                "joint": three.joint.model_copy(update={"distillation": Distillation(weight=0)})
+            }
+        ),
+        alone,
+        known=[tmp_path],
+    )
+    theirs, ours = files(alone), files(tmp_path)
+    assert theirs["joint/stage1.safetensors"] == ours["joint/stage1.safetensors"]
+    for name in ("stage0", "middle"):
+        assert theirs[f"joint/{name}.safetensors"] != ours[f"joint/{name}.safetensors"]
+
+
 def test_zeros_stay_zeros_and_the_shape_stays(tmp_path):
     told = cascade(last={"kind": "weights", "sparsity": 0.5})
     result = train(told, tmp_path)

@@ -67,7 +67,7 @@ def test_lowering_carries_weights_and_scales_what_becomes_binary_once():
     networks = [phase.build(SHAPE, CLASSES, seed=n) for n, phase in enumerate((high, mixed, last))]
     carry(networks[0].state_dict(), high, networks[1])
     carry(networks[1].state_dict(), mixed, networks[2])
-    weights = [[u.layer.weight.detach() for u in net._units] for net in networks]
+    weights = [[u.layer.weight.detach() for u in net.weight_layers()] for net in networks]
     for layer in (0, 2):
         assert torch.equal(weights[0][layer], weights[1][layer])  # 8 to 4 bits
         assert not torch.equal(weights[1][layer], weights[2][layer])  # 4 to 1
