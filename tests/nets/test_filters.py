@@ -110,6 +110,41 @@ def test_a_new_mask_replaces_the_last():
     assert not torch.equal(first, second)
 
 
+def test_a_new_mask_of_weights_replaces_the_last_and_is_a_copy():
+    recipe, shape = family_stage("vgg_small", weight_bit_width=4)
+    network = build(recipe, shape, CLASSES, form=Form.FAST)
+    first, second = network.layers.conv0.layer, network.layers.conv1.layer
+    given = torch.zeros_like(first.weight, dtype=torch.bool)
+    network.mask_weights({0: given})
+    given[:] = True
+    assert not first.effective().any()
+    network.mask_weights({1: torch.zeros_like(second.weight, dtype=torch.bool)})
+    assert first.effective().any()
+    assert not second.effective().any()
+
+
+def test_latent_binary_weights_are_clamped_under_a_mask_too():
+    recipe, shape = family_stage("vgg_small", weight_bit_width=1)
+    network = build(recipe, shape, CLASSES, form=Form.FAST)
+    weight = network.layers.conv0.layer.weight
+    with torch.no_grad():
+        weight.mul_(30)
+        network.mask_filters({0: torch.arange(8) < 3})
+        network(frames(shape).float())
+    assert weight.abs().max() == 1
+
+
+def test_masked_inputs_do_not_set_the_scale_of_the_scores():
+    recipe, shape = family_stage("vgg_small", weight_bit_width=4, act_bit_width=4)
+    network = build(recipe, shape, CLASSES, form=Form.FAST)
+    scale = network.score_scale
+    with torch.no_grad():
+        network.classifier.layer.weight[0, 2] = 50.0
+    assert network.score_scale > scale
+    network.mask_filters({2: torch.arange(8) != 2})
+    assert network.score_scale == scale
+
+
 @pytest.mark.parametrize("form", [Form.FLOAT, Form.FAST])
 def test_masked_filters_and_weights_get_no_gradient(form):
     recipe, shape = family_stage("vgg_small", weight_bit_width=4, act_bit_width=4)
