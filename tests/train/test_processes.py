@@ -58,6 +58,26 @@ def test_two_processes_train_what_one_does(tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_prune_jointly_what_one_does(tmp_path):
+    """The same filters go, and the weights differ in last bits alone, as above."""
+    pruning = {"kind": "filters", "sparsity": 0.5, "granule": 2}
+    joint = {"epochs": 2, "pruning_epochs": 1, "lr": 0.003, "batch_size": 64}
+    told = recipe({**WIDE, "pruning": pruning}, {**WIDE, "name": "stage1"}, joint=joint)
+    one = train(told, tmp_path / "one")
+    two = train(told, tmp_path / "two", options=TrainOptions(devices=2))
+    assert [s.channels for s in one.stages] == [s.channels for s in two.stages] == [(4,), None]
+    for stage in ("stage0", "stage1"):
+        ours, theirs = (
+            load_tensors((tmp_path / x / "joint" / f"{stage}.safetensors").read_bytes())
+            for x in ("one", "two")
+        )
+        for name, value in ours.items():
+            if value.is_floating_point():
+                spread = float(value.std()) if value.numel() > 1 else 1.0
+                assert float((value - theirs[name]).abs().max()) < 0.05 * spread, name
+
+
+@pytest.mark.slow
 def test_two_processes_train_in_bf16_on_a_batch_of_an_odd_number(tmp_path):
     """1,137 frames in a batch of 4,096: each process takes 568."""
     training = {"epochs": 2, "lr": 0.01, "batch_size": 4096, "precision": "bf16"}
