@@ -27,7 +27,7 @@ def fill(text: str, record: Record, *, source: str) -> str:
         ConfigError: a place is missing from ``source``, or a section from the record.
     """
     for name, table in _tables(record).items():
-        text = _replaced(text, name, table, source)
+        text = replaced(text, name, table, source)
     return text
 
 
@@ -44,7 +44,12 @@ def _tables(record: Record) -> dict[str, str]:
     return tables
 
 
-def _replaced(text: str, name: str, table: str, source: str) -> str:
+def replaced(text: str, name: str, table: str, source: str) -> str:
+    """Return ``text`` with ``table`` at the place of that name.
+
+    Raises:
+        ConfigError: the place is missing from ``source``, or there are two.
+    """
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     if text.count(begin) != 1 or text.count(end) != 1:
         raise ConfigError(f"{source}: expected one {begin.strip()} and one {end}")

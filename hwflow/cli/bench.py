@@ -86,16 +86,21 @@ def _tell(
     output.result(data, table(figures), f"Recorded in [bold]{escape(shown(file))}[/]")
 
 
-def document(output: Output, path: Path, *, record: Path) -> None:
-    """Write the tables of a record into a document."""
-    from hwflow.bench.document import fill
+def document(output: Output, path: Path, *, record: Path, models: Path | None) -> None:
+    """Write the tables of a record into a document, or the one of ``models``."""
+    from hwflow.bench.document import fill, replaced
     from hwflow.bench.record import read_any
 
-    for file in (path, record):
+    for file in (path, record) if models is None else (path,):
         if not file.is_file():
             raise ConfigError(f"{file}: no such file")
     old = path.read_text(encoding="utf-8")
-    new = fill(old, read_any(record), source=shown(path))
+    if models is None:
+        new = fill(old, read_any(record), source=shown(path))
+    else:
+        from hwflow.reproduce.headline import PLACE, read_models, table
+
+        new = replaced(old, PLACE, table(read_models(models)), shown(path))
     if new != old:
         path.write_text(new, encoding="utf-8")
     what = "changed" if new != old else "unchanged"

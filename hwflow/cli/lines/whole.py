@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from hwflow.cli import commands
 from hwflow.cli.lines.options import (
+    Data,
+    Download,
     DryRun,
     Json,
     Out,
@@ -11,7 +17,12 @@ from hwflow.cli.lines.options import (
     Set,
     Verbose,
 )
+from hwflow.cli.reproduce import CARD, METRICS
+from hwflow.cli.reproduce import reproduce as run_reproduce
 from hwflow.cli.session import start
+from hwflow.config.data_root import DataRoot
+from hwflow.config.train_options import DEFAULT_THREADS, TrainOptions
+from hwflow.errors import ConfigError
 
 
 def demo(
@@ -26,6 +37,58 @@ def demo(
     commands.demo(
         start(json, verbose), out=out, seed=seed, overrides=tuple(set_ or ()), dry_run=dry_run
     )
+
+
+def reproduce(
+    model: Annotated[str, typer.Argument(help="Name of a model in models/, or its folder.")],
+    data: Data = None,
+    download: Download = False,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Threads of torch.")
+    ] = DEFAULT_THREADS,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds", metavar="1,2", help="Some of the study's seeds.", show_default="all"
+        ),
+    ] = None,
+    out: Out = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar=f"{METRICS}|{CARD}",
+            help="Measure and compare what is trained; or write the card of metrics.json anew.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train, export and compare every variant of a model, and write its card.
+
+    What is done is reused; after an interruption the same line goes on. With all seeds of the study
+    the model's folder gets card, metrics, chart and networks.
+    """
+    output = start(json, verbose)
+    run_reproduce(
+        output,
+        model,
+        data=DataRoot(data, download=download),
+        seeds=_numbers(seeds),
+        out=out,
+        only=only,
+        options=TrainOptions(threads=threads),
+        dry_run=dry_run,
+    )
+
+
+def _numbers(told: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in told.split(",")) if told else ()
+    except ValueError as error:
+        raise ConfigError(f"--seeds {told}: expected numbers with commas, such as 1,2") from error
 
 
 def doctor(json: Json = False, verbose: Verbose = 0) -> None:

@@ -1,0 +1,157 @@
+"""The steps of `hwflow reproduce`: of each variant, and of each seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwflow.cli import jobs
+from hwflow.cli.jobs import Job
+from hwflow.cli.step_code import CODE, TOOLS
+from hwflow.config.base import load
+from hwflow.config.bundle import load_bundle
+from hwflow.config.data_root import DataRoot
+from hwflow.config.manifest import Step
+from hwflow.config.recipe import Recipe
+from hwflow.config.study import Study
+from hwflow.config.train_options import TrainOptions
+from hwflow.log import Progress
+from hwflow.reproduce.variants import Variant, cascades, variants
+
+MEASURED, COMPARED = "measured", "compared"
+
+
+@dataclass(frozen=True)
+class VariantJobs:
+    """The steps of one variant at one seed, in ``folder``."""
+
+    variant: Variant
+    folder: Path
+    chain: tuple[Job, ...]
+
+    @property
+    def bundle(self) -> Path:
+        """Folder of the exported networks."""
+        return self.folder / jobs.BUNDLE_DIR
+
+    @property
+    def measured(self) -> Path:
+        """Folder of what was measured of them."""
+        return self.folder / MEASURED
+
+
+@dataclass(frozen=True)
+class SeedJobs:
+    """All steps of one seed: its variants, then their comparison."""
+
+    seed: int
+    variants: tuple[VariantJobs, ...]
+    comparison: Job
+
+    @property
+    def steps(self) -> tuple[tuple[str, Job], ...]:
+        """Every step in order, behind the name of its variant."""
+        every = [(each.variant.name, job) for each in self.variants for job in each.chain]
+        return (*every, (COMPARED, self.comparison))
+
+    def bundle_of(self, variant: str) -> Path:
+        """Return the bundle's folder of that variant."""
+        return next(each.bundle for each in self.variants if each.variant.name == variant)
+
+
+def seed_jobs(
+    recipe: Recipe,
+    study: Study,
+    *,
+    seed: int,
+    out: Path,
+    data: DataRoot,
+    options: TrainOptions,
+) -> SeedJobs:
+    """Return the steps of ``seed`` below ``out``.
+
+    Raises:
+        ConfigError: the recipe cannot be at the study's bits.
+    """
+    root = out.absolute() / f"seed{seed}"
+    found = []
+    for variant in variants(recipe, study, seed=seed):
+        folder = root / variant.name
+        train_dir, bundle_dir = folder / jobs.TRAIN, folder / jobs.BUNDLE_DIR
+        training = jobs.train_job(variant.recipe, out=train_dir, data=data, options=options)
+        exporting = jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
+        measuring = measure_job(
+            variant, bundle_dir=bundle_dir, train_dir=train_dir, out=folder / MEASURED
+        )
+        found.append(VariantJobs(variant, folder, (training, exporting, measuring)))
+    comparison = compare_job(recipe, study, found, seed=seed, out=root / COMPARED)
+    return SeedJobs(seed, tuple(found), comparison)
+
+
+def measure_job(variant: Variant, *, bundle_dir: Path, train_dir: Path, out: Path) -> Job:
+    """Measure a variant's bundle on validation and test frames."""
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.reproduce.measure import VARIANT_FILE, measure
+
+        told = measure(
+            variant.name,
+            variant.about,
+            seed=variant.recipe.seed,
+            bundle_dir=bundle_dir,
+            train_dir=train_dir,
+            progress=progress,
+        )
+        (folder / VARIANT_FILE).write_text(told.model_dump_json(indent=1), encoding="utf-8")
+
+    step = Step(
+        "measure",
+        out,
+        {"name": variant.name, "about": variant.about},
+        inputs={"bundle": bundle_dir, "train": train_dir},
+        packages=CODE["measure"],
+        tools=TOOLS["measure"],
+        seed=variant.recipe.seed,
+    )
+    return Job(step, action)
+
+
+def compare_job(
+    recipe: Recipe, study: Study, found: list[VariantJobs], *, seed: int, out: Path
+) -> Job:
+    """Compare the variants of one seed, whose steps are done."""
+    by_name = {each.variant.name: each for each in found}
+    shown = cascades(recipe)
+    inputs = {f"{name} measured": each.measured for name, each in by_name.items()}
+    inputs |= {f"{name} bundle": by_name[name].bundle for name in shown}
+
+    def action(folder: Path, progress: Progress) -> None:
+        from hwflow.reproduce.assemble import SEED_FILE, assemble_seed
+        from hwflow.reproduce.fits import fit_of
+        from hwflow.reproduce.measure import VARIANT_FILE
+        from hwflow.reproduce.metrics import VariantMetrics
+
+        told = {
+            name: load(VariantMetrics, each.measured / VARIANT_FILE)
+            for name, each in by_name.items()
+        }
+        recipes = {name: each.variant.recipe for name, each in by_name.items()}
+        bundles = {name: by_name[name].bundle for name in shown}
+        classes = len(load_bundle(by_name[shown[0]].bundle).classes)
+        fits = fit_of(recipes, study, classes=classes)
+        one = assemble_seed(recipe, study, told, bundles, fit_of=fits, progress=progress)
+        (folder / SEED_FILE).write_text(one.model_dump_json(indent=1), encoding="utf-8")
+
+    step = Step(
+        "compare",
+        out,
+        {
+            "recipe": recipe.model_dump(mode="json"),
+            "study": study.model_dump(mode="json", exclude={"goals", "seeds", "bundle_seed"}),
+        },
+        inputs=inputs,
+        packages=CODE["compare"],
+        tools=TOOLS["compare"],
+        seed=seed,
+    )
+    return Job(step, action)

@@ -1,0 +1,57 @@
+"""``study.yaml`` beside a model's recipe: what `hwflow reproduce` trains, compares and commits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hwflow.config.base import StrictModel
+from hwflow.config.dataset import Seed
+from hwflow.config.network import BitWidth
+
+STUDY_FILE = "study.yaml"
+
+
+class Goal(StrictModel):
+    """A figure to reach, as the mean over the seeds; one of ``at_least`` and ``at_most``.
+
+    ``figure``: a name that `hwflow reproduce` gives, such as ``pruned.last_accuracy``.
+    """
+
+    figure: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"{self.figure}: give one of at_least and at_most")
+        return self
+
+
+class Study(StrictModel):
+    """``study.yaml``.
+
+    ``seeds``: each trains every variant anew. ``bundle_seed``: the one whose networks are
+    committed. ``single_bits``: weight and activation bits of the single networks of the last
+    stage's topology. ``board``: whose resources a cascade, or a single network, may fill.
+    """
+
+    schema_version: Literal[1]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    bundle_seed: Seed
+    single_bits: Annotated[tuple[BitWidth, ...], Field(min_length=1)] = (8, 4, 3, 2)
+    board: Literal["pynq-z1", "pynq-z2"] = "pynq-z2"
+    goals: tuple[Goal, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name, values in (("seeds", self.seeds), ("single_bits", self.single_bits)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name}: each once, got {list(values)}")
+        if self.bundle_seed not in self.seeds:
+            raise ValueError(
+                f"bundle_seed = {self.bundle_seed}: not one of the seeds {list(self.seeds)}"
+            )
+        return self

@@ -1,0 +1,88 @@
+"""``card.md`` from ``metrics.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hwflow.config import durable
+from hwflow.reproduce.assemble import to_json
+from hwflow.reproduce.curve import draw
+from hwflow.reproduce.metrics import (
+    CARD_FILE,
+    CURVE_FILE,
+    METRICS_FILE,
+    HardwareMetrics,
+    Metrics,
+)
+from hwflow.reproduce.template import render
+from hwflow.reproduce.verdict import claim, verdicts
+
+
+def card(metrics: Metrics) -> str:
+    """Return the text of the card."""
+    one = metrics.bundle
+    head = one.variant(metrics.headline)
+    compared = [each.cascade for each in one.comparisons]
+    links = [k for each in metrics.seeds for v in each.variants for k in v.exactness]
+    test = head.policy["test"]
+    last = test.exit_rate[-1]
+    return render(
+        "card.md.j2",
+        m=metrics,
+        one=one,
+        head=head,
+        data=metrics.recipe.dataset,
+        shape=metrics.recipe.dataset.frame_shape,
+        frames={split: f"{count:,}" for split, count in head.frames.items()},
+        seeds=[str(each.seed) for each in metrics.seeds],
+        planned=[str(seed) for seed in metrics.study.seeds],
+        early=last.model_copy(update={"value": 1.0 - last.value}),
+        compared=compared,
+        verdicts={name: verdicts(metrics, name) for name in compared},
+        claims={name: claim(metrics, name) for name in compared},
+        equals={name: list(_equals(metrics, name)) for name in compared},
+        fronts=_fronts(metrics),
+        fits=_fits(metrics),
+        compared_integers=sum(link.compared for link in links),
+        mismatches=sum(link.mismatches for link in links),
+    )
+
+
+def write_documents(metrics: Metrics, folder: Path) -> None:
+    """Write metrics, card and chart into ``folder``, each at once."""
+    texts = {
+        METRICS_FILE: to_json(metrics),
+        CARD_FILE: card(metrics),
+        CURVE_FILE: draw(metrics),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        part = folder / f".{name}.part"
+        part.write_text(text, encoding="utf-8")
+        durable.replace(part, folder / name)
+
+
+def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:
+    """Yield what is said of equal accuracy: the rival may be another in each seed."""
+    for one in metrics.seeds:
+        told = one.comparison(cascade)
+        if told.equal_accuracy is None:
+            yield f"Seed {one.seed}: no single network is of equal accuracy."
+            continue
+        yield (
+            f"Seed {one.seed}: at equal accuracy {told.equal_accuracy.value:.3f} of the BOPs of "
+            f"{told.equal_single}."
+        )
+
+
+def _fronts(metrics: Metrics) -> dict[str, int]:
+    names = [single.name for single in metrics.bundle.singles]
+    every = [single for one in metrics.seeds for single in one.singles]
+    return {name: sum(s.on_front for s in every if s.name == name) for name in names}
+
+
+def _fits(metrics: Metrics) -> dict[str, HardwareMetrics]:
+    one = metrics.bundle
+    cascades = {f"`{told.cascade}`": told.hardware for told in one.comparisons}
+    return cascades | {single.name: single.hardware for single in one.singles}

@@ -1,0 +1,164 @@
+"""Cascades against single networks: at equal accuracy, and at thresholds that reach each of them.
+
+Thresholds come from validation frames alone; what is claimed of them is counted on test frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwflow.cascade.cost import expected_bops
+from hwflow.cascade.goals import AccuracyGoal
+from hwflow.cascade.view import Cuts, View, view
+from hwflow.report.scored import ScoredCascade
+from hwflow.reproduce.metrics import (
+    Comparison,
+    HardwareMetrics,
+    Match,
+    Number,
+    PolicyMetrics,
+    SingleMetrics,
+    Split,
+)
+
+Fitter = Callable[[Sequence[float]], HardwareMetrics]
+"""Returns the hardware of one cascade whose stages see these fractions of the frames."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cascade to compare: its scores, what its policy does by split, and its hardware."""
+
+    name: str
+    seed: int
+    scored: ScoredCascade
+    policy: Mapping[Split, PolicyMetrics]
+    fit: Fitter
+
+
+def mark_front(singles: Sequence[SingleMetrics]) -> tuple[SingleMetrics, ...]:
+    """Return ``singles`` with those marked that no other beats, on test frames.
+
+    Another beats one that is as accurate for no more BOPs, and better in one of both.
+    """
+
+    def place(one: SingleMetrics) -> tuple[float, float]:
+        return -one.accuracy["test"].value, one.bops.value
+
+    def beaten(one: SingleMetrics) -> bool:
+        here = place(one)
+        return any(
+            all(a <= b for a, b in zip(place(other), here, strict=True)) and place(other) != here
+            for other in singles
+        )
+
+    return tuple(one.model_copy(update={"on_front": not beaten(one)}) for one in singles)
+
+
+def compare(candidate: Candidate, singles: Sequence[SingleMetrics]) -> Comparison:
+    """Return how ``candidate`` stands against ``singles``, whose front is marked.
+
+    The first stage alone is no match to reach: a cascade all of whose frames leave there is that
+    network. It counts where networks of equal accuracy are looked for.
+    """
+    matches = tuple(_match(candidate, one) for one in singles if not one.is_first)
+    name, ratio = _equal(candidate, singles, matches)
+    front = {one.name for one in singles if one.on_front and not one.is_first}
+    return Comparison(
+        cascade=candidate.name,
+        hardware=candidate.fit(reach([r.value for r in candidate.policy["validation"].exit_rate])),
+        equal_single=name,
+        equal_accuracy=ratio,
+        matches=matches,
+        above_front=bool(front) and all(m.better for m in matches if m.single in front),
+    )
+
+
+def reach(exit_rate: Sequence[float]) -> tuple[float, ...]:
+    """Return the fraction of the frames that each stage sees."""
+    left = 1.0 - np.concatenate([[0.0], np.cumsum(exit_rate)[:-1]])
+    return tuple(float(each) for each in np.clip(left, 0.0, 1.0))
+
+
+def _match(candidate: Candidate, single: SingleMetrics) -> Match:
+    scored = candidate.scored
+    chooser, test = (view(scored.split(split)) for split in ("validation", "test"))
+    wanted = AccuracyGoal(single.accuracy["validation"].value)
+    cuts = wanted.cuts(chooser, chooser.ones)
+    if cuts is None:
+        return _unreached(single)
+    threshold = chooser.thresholds(cuts)
+    there = test.cuts(threshold)
+    right = float(test.outcome(test.exit_stage(there)).mean())
+    bops = expected_bops(scored.bops, _rates(test, there))
+    hardware = candidate.fit(reach(_rates(chooser, cuts)))
+    accurate = right >= single.accuracy["test"].value
+    fewer = bops < single.bops.value
+    faster = is_faster(hardware, single.hardware)
+    measured = Number(
+        value=right,
+        unit="fraction",
+        provenance="measured",
+        n=test.independent,
+        split="test",
+        seed=candidate.seed,
+    )
+    cost = measured.model_copy(update={"value": bops, "unit": "BOPs", "provenance": "estimated"})
+    return Match(
+        single=single.name,
+        threshold=tuple(int(each) for each in threshold),
+        accuracy=measured,
+        avg_bops=cost,
+        bops_ratio=cost.model_copy(update={"value": bops / single.bops.value, "unit": "ratio"}),
+        hardware=hardware,
+        more_accurate=accurate,
+        fewer_bops=fewer,
+        faster=faster,
+        better=accurate and fewer and faster,
+    )
+
+
+def is_faster(cascade: HardwareMetrics, single: HardwareMetrics) -> bool:
+    """Return whether ``cascade`` fits the board and takes more frames per second than ``single``.
+
+    What does not fit takes none.
+    """
+    here, there = (
+        0.0 if x.frames_per_s is None else x.frames_per_s.value for x in (cascade, single)
+    )
+    return here > there
+
+
+def _unreached(single: SingleMetrics) -> Match:
+    return Match(
+        single=single.name, more_accurate=False, fewer_bops=False, faster=False, better=False
+    )
+
+
+def _rates(seen: View, cuts: Cuts) -> list[float]:
+    stages = np.bincount(seen.exit_stage(cuts), minlength=len(seen.right))
+    rates: list[float] = (stages / seen.frames).tolist()
+    return rates
+
+
+def _equal(
+    candidate: Candidate, singles: Sequence[SingleMetrics], matches: Sequence[Match]
+) -> tuple[str | None, Number | None]:
+    """Return the network of equal accuracy, and the cascade's BOPs over those of that.
+
+    It is the cheapest one that is as accurate as the cascade at its policy. Where none is, the most
+    accurate one, against the cascade at the thresholds that reach that, if it does on test frames.
+    """
+    policy = candidate.policy["test"]
+    rivals = [s for s in singles if s.accuracy["test"].value >= policy.accuracy.value]
+    if not rivals:
+        most = max(singles, key=lambda one: one.accuracy["test"].value).name
+        found = next((m for m in matches if m.single == most and m.more_accurate), None)
+        return (None, None) if found is None else (most, found.bops_ratio)
+    best = min(rivals, key=lambda one: one.bops.value)
+    ratio = policy.avg_bops.value / best.bops.value
+    told = policy.avg_bops.model_copy(update={"value": ratio, "unit": "ratio", "interval95": None})
+    return best.name, told

@@ -1,0 +1,202 @@
+"""What one variant reached, from its bundle and its training's folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hwflow.cascade.routing import oracle_accuracy, random_accuracy
+from hwflow.cascade.view import view
+from hwflow.config.bundle import StageModel, load_bundle
+from hwflow.errors import ConfigError
+from hwflow.log import Progress, silent
+from hwflow.lower.lowering import lower_file
+from hwflow.lower.network import Conv, Depthwise
+from hwflow.report.evaluate import Split, evaluate
+from hwflow.report.evaluation import CostCurveFigures, Evaluation, Figure, PolicyFigures
+from hwflow.report.scored import ScoredCascade, from_bundle
+from hwflow.reproduce.metrics import (
+    CurveMetrics,
+    Number,
+    PolicyMetrics,
+    ScoreMetrics,
+    StageMetrics,
+    VariantMetrics,
+)
+
+VARIANT_FILE = "variant.json"
+SPLITS: tuple[Split, ...] = ("validation", "test")
+# Draws of the bootstrap: intervals are read to a tenth of a point.
+RESAMPLES = 400
+POINTS = 40
+
+
+def measure(
+    name: str,
+    about: str,
+    *,
+    seed: int,
+    bundle_dir: Path,
+    train_dir: Path,
+    progress: Progress = silent,
+) -> VariantMetrics:
+    """Return what the variant in ``bundle_dir`` and ``train_dir`` reached.
+
+    Raises:
+        ConfigError: the bundle is damaged, or has no labelled scores of a split.
+    """
+    bundle, cascade = load_bundle(bundle_dir), from_bundle(bundle_dir)
+    told = {
+        split: evaluate(cascade, split, resamples=RESAMPLES, progress=progress) for split in SPLITS
+    }
+    test = told["test"]
+    return VariantMetrics(
+        name=name,
+        about=about,
+        seed=seed,
+        threshold=bundle.policy.threshold_int,
+        stages=tuple(
+            _stage(bundle_dir, stage, index, told, seed)
+            for index, stage in enumerate(bundle.stages)
+        ),
+        policy={split: _policy(cascade, told[split], seed) for split in SPLITS},
+        scores={score.score: _score(score.chosen, test, seed) for score in test.scores},
+        curve=_curve(test.scores[0].curve, test, seed),
+        exactness=bundle.exactness,
+        training=Number(
+            value=training_minutes(train_dir), unit="minutes", provenance="measured", seed=seed
+        ),
+        frames={split: told[split].n for split in SPLITS},
+        copies=told["validation"].copies,
+    )
+
+
+def training_minutes(folder: Path) -> float:
+    """Return the wall time of all epochs that the logs below ``folder`` tell of, in minutes.
+
+    Raises:
+        ConfigError: there is no log.
+    """
+    files = sorted(folder.rglob("*.csv"))
+    if not files:
+        raise ConfigError(f"{folder}: no log of a training (*.csv); run `hwflow reproduce` again")
+    total = 0.0
+    for path in files:
+        with path.open(newline="", encoding="utf-8") as file:
+            total += sum(float(row["seconds"]) for row in csv.DictReader(file))
+    return total / 60
+
+
+def accuracy_number(told: Figure, *, n: int, split: Split, seed: int) -> Number:
+    """Return an accuracy, loss or rate that was counted on frames."""
+    return Number(
+        value=told.value,
+        unit="fraction",
+        provenance="measured",
+        n=n,
+        split=split,
+        seed=seed,
+        interval95=told.interval95,
+    )
+
+
+def channels(path: Path) -> tuple[int, ...]:
+    """Return the outputs of each layer with weights of a QONNX file, the classifier last."""
+    layers = lower_file(path).layers
+    return tuple(layer.output.shape[2] for layer in layers if isinstance(layer, Conv | Depthwise))
+
+
+def _stage(
+    folder: Path, stage: StageModel, index: int, told: dict[Split, Evaluation], seed: int
+) -> StageMetrics:
+    return StageMetrics(
+        name=stage.name,
+        channels=channels(folder / stage.qonnx),
+        weight_bits=stage.weight_bit_width,
+        act_bits=stage.act_bit_width,
+        params=stage.params,
+        macs=stage.macs,
+        bops=stage.bops,
+        pruned=stage.pruned,
+        accuracy={
+            split: accuracy_number(found.stages[index].accuracy, n=found.n, split=split, seed=seed)
+            for split, found in told.items()
+        },
+    )
+
+
+def _policy(cascade: ScoredCascade, told: Evaluation, seed: int) -> PolicyMetrics:
+    data, policy = cascade.split(told.split), told.cascade
+    seen = view(data)
+    exits = np.bincount(
+        seen.exit_stage(seen.cuts(cascade.thresholds)), minlength=len(cascade.stages)
+    )[None, :]
+
+    def counted(figure: Figure) -> Number:
+        return accuracy_number(figure, n=told.n, split=told.split, seed=seed)
+
+    def bound(value: float) -> Number:
+        return Number(
+            value=value,
+            unit="fraction",
+            provenance="measured",
+            n=told.n,
+            split=told.split,
+            seed=seed,
+        )
+
+    return PolicyMetrics(
+        accuracy=counted(policy.accuracy),
+        loss=counted(policy.loss),
+        avg_bops=_bops(policy, told, seed),
+        exit_rate=tuple(counted(rate) for rate in policy.exit_rate),
+        random=bound(float(random_accuracy(seen.right, exits)[0])),
+        oracle=bound(float(oracle_accuracy(seen.right, exits)[0])),
+    )
+
+
+def _bops(policy: PolicyFigures, told: Evaluation, seed: int) -> Number:
+    return Number(
+        value=policy.avg_bops.value,
+        unit="BOPs",
+        provenance="estimated",
+        n=told.n,
+        split=told.split,
+        seed=seed,
+        interval95=policy.avg_bops.interval95,
+    )
+
+
+def _score(chosen: PolicyFigures | None, told: Evaluation, seed: int) -> ScoreMetrics:
+    if chosen is None:
+        return ScoreMetrics(accuracy=None, avg_bops=None)
+    return ScoreMetrics(
+        accuracy=accuracy_number(chosen.accuracy, n=told.n, split=told.split, seed=seed),
+        avg_bops=_bops(chosen, told, seed),
+    )
+
+
+def _curve(curve: CostCurveFigures, told: Evaluation, seed: int) -> CurveMetrics:
+    keep = _thinned(len(curve.avg_bops))
+
+    def some(values: Sequence[float], digits: int) -> tuple[float, ...]:
+        return tuple(round(values[index], digits) for index in keep)
+
+    return CurveMetrics(
+        n=told.n,
+        split=told.split,
+        seed=seed,
+        avg_bops=some(curve.avg_bops, 0),
+        accuracy=some(curve.accuracy, 6),
+        random=some(curve.random_accuracy, 6),
+        oracle=some(curve.oracle_accuracy, 6),
+    )
+
+
+def _thinned(count: int) -> list[int]:
+    """Return at most ``POINTS`` of ``count`` indices at even distances, both ends among them."""
+    places = np.linspace(0, count - 1, min(count, POINTS))
+    return sorted({round(place) for place in places.tolist()})

@@ -1,0 +1,30 @@
+"""Puts a finished study into its model's folder, all files at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from hwflow.config.manifest import RUN_FILE
+from hwflow.reproduce.card import write_documents
+from hwflow.reproduce.metrics import Metrics
+
+BUNDLE = "bundle"
+
+
+def publish(metrics: Metrics, model_dir: Path, *, bundle_dir: Path) -> None:
+    """Give ``model_dir`` card, metrics, chart and the bundle in ``bundle_dir``.
+
+    Everything else in it stays. The new folder is made beside it and takes its place: card and
+    bundle are never of two studies.
+    """
+    work = model_dir.with_name(f".{model_dir.name}.partial")
+    old = model_dir.with_name(f".{model_dir.name}.old")
+    for path in (work, old):
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(model_dir, work, ignore=shutil.ignore_patterns(BUNDLE))
+    shutil.copytree(bundle_dir, work / BUNDLE, ignore=shutil.ignore_patterns(RUN_FILE))
+    write_documents(metrics, work)
+    model_dir.rename(old)
+    work.rename(model_dir)
+    shutil.rmtree(old)

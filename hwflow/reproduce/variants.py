@@ -1,0 +1,114 @@
+"""The variants of a recipe that its card compares, each a recipe of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hwflow.config.base import parse
+from hwflow.config.recipe import Recipe
+from hwflow.config.study import Study
+
+SEPARATE, CONTINUED = "separate", "continued"
+JOINT, PRUNED_ALONE, PRUNED = "joint", "pruned_alone", "pruned"
+
+ABOUT = {
+    SEPARATE: "each stage trained alone",
+    CONTINUED: "then trained on for as long as joint training takes, nobody teaching",
+    JOINT: "then trained together, the last stage teaching the others",
+    PRUNED_ALONE: "pruned for as long as joint pruning takes, nobody teaching",
+    PRUNED: "trained together and pruned on the way",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe with its name in the study; ``about``: what sets it apart."""
+
+    name: str
+    about: str
+    recipe: Recipe
+
+
+def variants(recipe: Recipe, study: Study, *, seed: int) -> tuple[Variant, ...]:
+    """Return the variants of ``recipe`` at ``seed``, in the order in which they should be trained.
+
+    A recipe without ``joint`` has none that needs it. Single networks of fewer bits are the last
+    stage at these bits, trained for as long as ``continued``; those of the last stage's own bits
+    are the last stage of ``continued``.
+
+    Raises:
+        ConfigError: the networks of the recipe cannot be at the study's bits.
+    """
+    told = recipe.model_dump(mode="json") | {"seed": seed}
+    return tuple(
+        Variant(name, about, parse(Recipe, data, source=f"{recipe.name}, variant {name}"))
+        for name, about, data in _plans(told, recipe, study)
+    )
+
+
+def headline(recipe: Recipe) -> str:
+    """Return the variant that the model stands for: the recipe as it is."""
+    if recipe.joint is None:
+        return SEPARATE
+    return PRUNED if any(stage.pruning is not None for stage in recipe.stages) else JOINT
+
+
+def cascades(recipe: Recipe) -> tuple[str, ...]:
+    """Return the variants that are compared as cascades, whose curves are drawn."""
+    names = (SEPARATE, JOINT, PRUNED)
+    return names[: names.index(headline(recipe)) + 1]
+
+
+def single_variant(recipe: Recipe, bits: int) -> str:
+    """Return the variant whose last stage is the single network of ``bits`` bits."""
+    last = recipe.stages[-1]
+    if {*last.weight_bits, *last.act_bits} == {bits}:
+        return SEPARATE if recipe.joint is None else CONTINUED
+    return single_name(bits)
+
+
+def single_name(bits: int) -> str:
+    """Return the name of a network with so many bits for weights and activations."""
+    return f"w{bits}a{bits}"
+
+
+def _plans(
+    told: dict[str, Any], recipe: Recipe, study: Study
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    whole = told | {"stages": [_unpruned(stage) for stage in told["stages"]]}
+    whole.pop("joint", None)
+    alone = whole
+    yield SEPARATE, ABOUT[SEPARATE], whole
+    if recipe.joint is not None:
+        untaught = _untaught(told["joint"])
+        alone = whole | {"joint": untaught}
+        yield CONTINUED, ABOUT[CONTINUED], alone
+        yield JOINT, ABOUT[JOINT], whole | {"joint": told["joint"]}
+        if headline(recipe) == PRUNED:
+            yield PRUNED, ABOUT[PRUNED], told
+            yield PRUNED_ALONE, ABOUT[PRUNED_ALONE], told | {"joint": untaught}
+    for bits in study.single_bits:
+        name = single_name(bits)
+        if single_variant(recipe, bits) != name:
+            continue
+        *first, last = alone["stages"]
+        lowered = _at_bits(last, recipe, bits)
+        about = f"the last stage at {bits} bits, trained as long"
+        yield name, about, alone | {"stages": [*first, lowered]}
+
+
+def _unpruned(stage: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in stage.items() if name != "pruning"}
+
+
+def _untaught(joint: dict[str, Any]) -> dict[str, Any]:
+    return joint | {"distillation": joint["distillation"] | {"weight": 0.0}}
+
+
+def _at_bits(stage: dict[str, Any], recipe: Recipe, bits: int) -> dict[str, Any]:
+    """Return the last stage at ``bits``: on the way down it may no longer pass below them."""
+    network = recipe.stages[-1].at_bits(bits, bits).model_dump(mode="json")
+    names = ("weight_bit_width", "act_bit_width", "weight_quantiser", "act_quantiser")
+    return stage | {name: network[name] for name in names if name in network}

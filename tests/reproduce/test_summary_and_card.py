@@ -1,0 +1,178 @@
+"""Means, goals, claims, card and README table of a study made up by hand."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hand_made import cascade, hardware, metrics, single, split, variant
+
+from hwflow.bench.document import replaced
+from hwflow.config.base import load
+from hwflow.config.study import Goal
+from hwflow.errors import ConfigError
+from hwflow.reproduce.assemble import to_json
+from hwflow.reproduce.card import card, write_documents
+from hwflow.reproduce.compare import Candidate, compare, mark_front
+from hwflow.reproduce.curve import draw
+from hwflow.reproduce.headline import read_models, table
+from hwflow.reproduce.metrics import METRICS_FILE, Metrics, SeedMetrics
+from hwflow.reproduce.verdict import claim, verdicts
+
+YES = "y" * 10
+
+
+def seed(number, accuracy=0.9, bops=4e7, *, w4a4=0.9, fps=900.0):
+    """One seed: cascade of 10 M and 100 M BOPs that is always right, against two networks."""
+    told = variant("separate", accuracy, bops, seed=number)
+    frames = [split(name, (9,) * 9 + (1,), "y" * 9 + "n", YES) for name in ("validation", "test")]
+    candidate = Candidate(
+        name="separate",
+        seed=number,
+        scored=cascade(*frames, bops=(10_000_000, 100_000_000)),
+        policy=told.policy,
+        fit=lambda reach: hardware(fps, *reach),
+    )
+    singles = mark_front(
+        (
+            single("stage0 alone", 1e7, 0.8, 0.8, fps=2000.0, is_first=True),
+            single("w4a4", 5e7, w4a4, w4a4, fps=500.0),
+            single("w8a8", 1e8, 1.0, 1.0, fps=400.0),
+        )
+    )
+    return SeedMetrics(
+        seed=number,
+        variants=(told,),
+        singles=singles,
+        comparisons=(compare(candidate, singles),),
+    )
+
+
+def test_mean_and_deviation_over_seeds():
+    told = metrics(seed(1, accuracy=0.90), seed(2, accuracy=0.94))
+    found = told.summary["separate.cascade_accuracy"]
+    assert found.mean == pytest.approx(0.92)
+    assert found.sd == pytest.approx(0.04 / 2**0.5)
+    assert (found.seeds, found.n, found.split) == ((1, 2), 10, "test")
+    assert metrics(seed(1)).summary["separate.cascade_accuracy"].sd is None
+    assert told.summary["separate.bops_ratio"].mean == pytest.approx(0.4)
+    assert told.summary["separate.exit_rate"].mean == pytest.approx(0.75)
+    assert told.summary["single.w8a8.bops"].mean == 1e8
+    assert told.summary["mismatches"].mean == 0
+
+
+def test_a_goal_is_held_against_the_mean():
+    goals = (
+        Goal(figure="separate.cascade_accuracy", at_least=0.92 - 1e-9),
+        Goal(figure="separate.cascade_accuracy", at_least=0.921),
+        Goal(figure="separate.avg_bops", at_most=4e7),
+        Goal(figure="separate.avg_bops", at_most=3.9e7),
+    )
+    told = metrics(seed(1, accuracy=0.90), seed(2, accuracy=0.94), goals=goals)
+    assert [each.met for each in told.goals] == [True, False, True, False]
+    assert told.goals[0].got == pytest.approx(0.92)
+
+
+def test_a_goal_that_one_seed_has_no_figure_for_is_missed():
+    lost = seed(2)
+    without = lost.comparisons[0].model_copy(update={"equal_accuracy": None, "equal_single": None})
+    goal = (Goal(figure="separate.equal_accuracy", at_most=100.0),)
+    told = metrics(seed(1), lost.model_copy(update={"comparisons": (without,)}), goals=goal)
+    assert (told.goals[0].got, told.goals[0].met) == (None, False)
+    assert metrics(seed(1), seed(2), goals=goal).goals[0].met
+
+
+def test_a_goal_of_no_figure_is_named():
+    with pytest.raises(ConfigError, match=r"no figure 'separate\.speed'; there are mismatches"):
+        metrics(seed(1), goals=(Goal(figure="separate.speed", at_least=1),))
+
+
+def test_better_is_claimed_only_of_what_every_seed_shows():
+    whole = metrics(seed(1), seed(2))
+    assert claim(whole, "separate").startswith("**`separate` lies above")
+    mixed = metrics(seed(1), seed(2, fps=450.0))  # faster than w8a8 there, not than w4a4
+    found = {each.single: each for each in verdicts(mixed, "separate")}
+    assert (found["w4a4"].better, found["w4a4"].is_claimed) == (1, False)
+    assert found["w4a4"].reasons == ("not more frames per second in 1 of 2",)
+    assert found["w8a8"].is_claimed
+    told = claim(mixed, "separate")
+    assert told.startswith("**`separate` is not above the single networks' front.** Not better")
+    assert "w4a4 (not more frames per second in 1 of 2)" in told
+    assert told.endswith("Better in every seed than w8a8.")
+    slow = metrics(seed(1, fps=None))
+    assert "Better" not in claim(slow, "separate").replace("Not better", "")
+
+
+def test_the_file_gives_the_same_metrics_and_the_same_card(tmp_path):
+    told = metrics(seed(1), seed(2), goals=(Goal(figure="separate.loss", at_most=0.1),))
+    write_documents(told, tmp_path)
+    again = load(Metrics, tmp_path / METRICS_FILE)
+    assert again == told
+    assert card(again) == (tmp_path / "card.md").read_text()
+    assert draw(again) == (tmp_path / "curve.svg").read_text()
+    assert to_json(again) == (tmp_path / METRICS_FILE).read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "card.md",
+        "curve.svg",
+        METRICS_FILE,
+    ]
+
+
+def test_the_card_says_what_the_metrics_say():
+    goals = (Goal(figure="separate.loss", at_most=0.1), Goal(figure="separate.loss", at_most=-1))
+    told = metrics(seed(1, accuracy=0.90), seed(2, accuracy=0.94, fps=None), goals=goals)
+    text = card(told)
+    assert "| 92.00 ± 2.83 % |" in text
+    assert "| `separate.loss` | ≤ 0.1 | 0 | met |" in text
+    assert "| `separate.loss` | ≤ -1.0 | 0 | **missed** |" in text
+    assert claim(told, "separate") in text
+    assert "100 integers of all variants and seeds" in text
+    assert "| w4a4 | 90.00 ± 0.00 % | 50.00 ± 0.00 M |" in text
+    assert "| neg_entropy | – | – |" in text
+    assert "None" not in text
+    assert "\n\n\n" not in text
+
+
+def test_a_card_of_few_seeds_says_so():
+    text = card(metrics(seed(1)))
+    assert "One seed, 1" in text
+    assert "**Unfinished:** the study wants seeds 1 and 2." in text
+    assert "- Other seeds." in text
+    assert "Unfinished" not in card(metrics(seed(1), seed(2)))
+
+
+def test_the_card_names_what_does_not_fit():
+    assert "`separate` does not fit: too large" in card(metrics(seed(1, fps=None)))
+
+
+def test_the_chart_is_svg_with_a_line_per_curve_and_a_mark_per_network():
+    root = ET.fromstring(draw(metrics(seed(1))))
+    named = "{http://www.w3.org/2000/svg}"
+    lines = root.findall(f"{named}polyline")
+    assert len(lines) == 3, "cascade, random, ideal"
+    assert len(root.findall(f"{named}circle")) == 3
+    for line in lines:
+        for point in line.get("points").split():
+            x, y = map(float, point.split(","))
+            assert 62 <= x <= 740
+            assert 62 <= y <= 392
+    best = lines[-1].get("points").split()
+    assert float(best[0].split(",")[0]) > float(best[-1].split(",")[0]), "dearer is to the right"
+    assert float(best[0].split(",")[1]) < float(best[-1].split(",")[1]), "more accurate is above"
+
+
+def test_the_readme_table_has_a_row_per_model(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    assert table(read_models(tmp_path)) == "No model has been reproduced yet.\n"
+    told = metrics(seed(1), seed(2))
+    write_documents(told, tmp_path / "b")
+    text = table(read_models(tmp_path))
+    assert "| [tiny](models/tiny/card.md) | 2 | 80.00 ± 0.00 % | 90.00 ± 0.00 % |" in text
+    assert "| w4a4 and w8a8 of 2 |" in text
+    page = replaced("<!-- models -->\nold\n<!-- end of models -->\n", "models", text, "x")
+    assert replaced(page, "models", text, "x") == page
+    other = metrics(seed(1), seed(2, accuracy=0.91))
+    assert table([other]) != text
+    with pytest.raises(ConfigError, match="no such folder"):
+        read_models(tmp_path / "c")

@@ -1,0 +1,95 @@
+"""Each variant differs from the recipe in what its name says, and in nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from tiny import recipe, stage_data
+
+from hwflow.config.base import parse
+from hwflow.config.study import Study
+from hwflow.errors import ConfigError
+from hwflow.reproduce.variants import cascades, headline, single_variant, variants
+
+WIDE = stage_data(name="stage1", weight_bit_width=8, act_bit_width=8)
+JOINT = {"epochs": 3, "lr": 0.001, "pruning_epochs": 1, "distillation": {"weight": 0.5}}
+PRUNING = {"kind": "filters", "sparsity": 0.5}
+
+
+def study(**changes):
+    data = {"schema_version": 1, "seeds": [4], "bundle_seed": 4, **changes}
+    return parse(Study, data, source="test")
+
+
+def full():
+    stages = (stage_data(pruning=PRUNING), {**WIDE, "pruning": PRUNING})
+    return recipe(*stages, joint=JOINT)
+
+
+def by_name(told, **changes):
+    return {each.name: each.recipe for each in variants(told, study(**changes), seed=4)}
+
+
+def test_the_variants_of_a_full_recipe():
+    told = full()
+    found = by_name(told)
+    assert list(found) == [
+        *("separate", "continued", "joint", "pruned", "pruned_alone"),
+        *("w4a4", "w3a3", "w2a2"),
+    ]
+    assert all(each.seed == 4 for each in found.values())
+    assert found["pruned"] == told.model_copy(update={"seed": 4})
+    pruned = {name for name, r in found.items() if any(s.pruning for s in r.stages)}
+    assert pruned == {"pruned", "pruned_alone"}
+    weights = {name: r.joint and r.joint.distillation.weight for name, r in found.items()}
+    taught = {name for name, weight in weights.items() if weight == 0.5}
+    assert taught == {"joint", "pruned"}
+    assert weights["separate"] is None
+    assert {name for name, weight in weights.items() if weight == 0} == {
+        *("continued", "pruned_alone", "w4a4", "w3a3", "w2a2")
+    }
+    epochs = {r.joint.epochs for name, r in found.items() if name != "separate"}
+    assert epochs == {3}, "one budget for all"
+
+
+def test_single_networks_differ_in_the_bits_of_the_last_stage():
+    found = by_name(full())
+    for bits in (4, 3, 2):
+        first, last = found[f"w{bits}a{bits}"].stages
+        assert first == found["continued"].stages[0]
+        assert {*last.weight_bits, *last.act_bits} == {bits}
+        whole = found["continued"].stages[1]
+        assert last.at_bits(8, 8) == whole
+    assert single_variant(full(), 8) == "continued"
+    assert single_variant(full(), 4) == "w4a4"
+
+
+def test_a_recipe_without_joint_training_has_no_variants_of_it():
+    plain = recipe(stage_data(), WIDE)
+    assert list(by_name(plain, single_bits=[8, 2])) == ["separate", "w2a2"]
+    assert (headline(plain), cascades(plain)) == ("separate", ("separate",))
+    assert single_variant(plain, 8) == "separate"
+
+
+def test_without_pruning_the_joint_one_stands_for_the_model():
+    told = recipe(stage_data(), WIDE, joint=JOINT | {"pruning_epochs": 0})
+    assert list(by_name(told, single_bits=[8])) == ["separate", "continued", "joint"]
+    assert (headline(told), cascades(told)) == ("joint", ("separate", "joint"))
+    assert (headline(full()), cascades(full())) == ("pruned", ("separate", "joint", "pruned"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"bundle_seed": 5}, "bundle_seed = 5"),
+        ({"seeds": [4, 4]}, "seeds: each once"),
+        ({"single_bits": [2, 2]}, "single_bits: each once"),
+        ({"goals": [{"figure": "x"}]}, "one of at_least and at_most"),
+        ({"goals": [{"figure": "x", "at_least": 1, "at_most": 2}]}, "one of at_least"),
+        ({"seeds": []}, "seeds"),
+        ({"board": "zcu102"}, "board"),
+        ({"single_bits": [9]}, "single_bits"),
+    ],
+)
+def test_a_study_that_says_nonsense_is_refused(changes, named):
+    with pytest.raises(ConfigError, match=named):
+        study(**changes)
