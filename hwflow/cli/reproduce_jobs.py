@@ -74,11 +74,14 @@ def seed_jobs(
         ConfigError: the recipe cannot be at the study's bits.
     """
     root = out.absolute() / f"seed{seed}"
-    found = []
+    found: list[VariantJobs] = []
     for variant in variants(recipe, study, seed=seed):
         folder = root / variant.name
         train_dir, bundle_dir = folder / jobs.TRAIN, folder / jobs.BUNDLE_DIR
-        training = jobs.train_job(variant.recipe, out=train_dir, data=data, options=options)
+        known = tuple(each.folder / jobs.TRAIN for each in found)
+        training = jobs.train_job(
+            variant.recipe, out=train_dir, data=data, options=options, known=known
+        )
         exporting = jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
         measuring = measure_job(
             variant, bundle_dir=bundle_dir, train_dir=train_dir, out=folder / MEASURED

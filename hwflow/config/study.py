@@ -16,10 +16,12 @@ STUDY_FILE = "study.yaml"
 class Goal(StrictModel):
     """A figure to reach, as the mean over the seeds; one of ``at_least`` and ``at_most``.
 
-    ``figure``: a name that `hwflow reproduce` gives, such as ``pruned.last_accuracy``.
+    ``figure``: a name that `hwflow reproduce` gives, such as ``pruned.last_accuracy``. ``about``:
+    the same in words.
     """
 
     figure: str
+    about: str = ""
     at_least: float | None = None
     at_most: float | None = None
 

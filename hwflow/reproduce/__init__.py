@@ -1,4 +1,1 @@
-"""A model's study: its variants, what each reaches, how they compare, and the card that says so.
-
-Nothing here trains: `hwflow.cli.reproduce` runs the steps and hands over their folders.
-"""
+"""Reproduces the models of `models/`: variants, metrics, cards, hardware fit."""

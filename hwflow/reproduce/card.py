@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hwflow.config import durable
+from hwflow.config.dataset import Dataset, HeldOut
 from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.curve import draw
 from hwflow.reproduce.metrics import (
@@ -33,6 +34,7 @@ def card(metrics: Metrics) -> str:
         one=one,
         head=head,
         data=metrics.recipe.dataset,
+        training=_training_frames(metrics.recipe.dataset),
         shape=metrics.recipe.dataset.frame_shape,
         frames={split: f"{count:,}" for split, count in head.frames.items()},
         seeds=[str(each.seed) for each in metrics.seeds],
@@ -61,6 +63,13 @@ def write_documents(metrics: Metrics, folder: Path) -> None:
         part = folder / f".{name}.part"
         part.write_text(text, encoding="utf-8")
         durable.replace(part, folder / name)
+
+
+def _training_frames(dataset: Dataset) -> str:
+    """Return the number of training frames, where the recipe decides it."""
+    if isinstance(dataset, HeldOut) and dataset.published is not None:
+        return f"{dataset.published - dataset.validation:,}"
+    return "The data set's other frames as"
 
 
 def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:

@@ -75,19 +75,29 @@ def measure(
 
 
 def training_minutes(folder: Path) -> float:
-    """Return the wall time of all epochs that the logs below ``folder`` tell of, in minutes.
+    """Return the wall time of all epochs behind the networks in ``folder``, in minutes.
+
+    Those of stages that were taken from another training count too. Stages that were trained
+    together have the same times in their logs, which count once.
 
     Raises:
         ConfigError: there is no log.
     """
-    files = sorted(folder.rglob("*.csv"))
-    if not files:
+    alone = [_seconds(path) for path in sorted(folder.glob("*.csv")) if not _is_start(path)]
+    together = {_seconds(path) for path in folder.glob("*/*.csv")}
+    if not alone:
         raise ConfigError(f"{folder}: no log of a training (*.csv); run `hwflow reproduce` again")
-    total = 0.0
-    for path in files:
-        with path.open(newline="", encoding="utf-8") as file:
-            total += sum(float(row["seconds"]) for row in csv.DictReader(file))
-    return total / 60
+    return sum(map(sum, [*alone, *together])) / 60
+
+
+def _is_start(path: Path) -> bool:
+    """Return whether ``path`` repeats the first rows of another log, for others to take over."""
+    return path.name.endswith(".start.csv")
+
+
+def _seconds(path: Path) -> tuple[float, ...]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(float(row["seconds"]) for row in csv.DictReader(file))
 
 
 def accuracy_number(told: Figure, *, n: int, split: Split, seed: int) -> Number:
@@ -121,6 +131,7 @@ def _stage(
         macs=stage.macs,
         bops=stage.bops,
         pruned=stage.pruned,
+        zeros=stage.zeros,
         accuracy={
             split: accuracy_number(found.stages[index].accuracy, n=found.n, split=split, seed=seed)
             for split, found in told.items()

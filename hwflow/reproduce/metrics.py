@@ -52,7 +52,8 @@ class StageMetrics(StrictModel):
     """One stage of a variant, alone.
 
     ``channels``: outputs of each layer with weights, the classifier last, as exported. ``bits``:
-    of weights and of inputs, per layer. ``pruned``: fraction of the weights that are 0 for good.
+    of weights and of inputs, per layer. ``pruned``: fraction of the recipe's weights that went with whole filters.
+    ``zeros``: fraction of the weights left that are 0 where single ones were pruned.
     """
 
     name: str
@@ -63,6 +64,7 @@ class StageMetrics(StrictModel):
     macs: int
     bops: int
     pruned: float
+    zeros: float
     accuracy: dict[Split, Number]
 
 
@@ -127,8 +129,8 @@ class VariantMetrics(StrictModel):
     """What a variant reached.
 
     ``threshold``: on the integer margin, per decision. ``policy``: by split. ``curve``: of the
-    compared cascades alone. ``exactness``: links of the export. ``training``: of the logs in its
-    folder. ``frames``: of each split; validation frames count in ``copies`` translations.
+    compared cascades alone. ``exactness``: links of the export. ``training``: of all that is
+    behind its networks, shared with other variants or not. ``frames``: of each split; validation frames count in ``copies`` translations.
     """
 
     name: str

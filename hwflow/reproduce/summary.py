@@ -19,7 +19,8 @@ def figures(one: SeedMetrics) -> Figures:
     Per variant ``stage<k>_accuracy``, ``last_accuracy``, ``cascade_accuracy``, ``loss``,
     ``exit_rate`` (before the last stage), ``avg_bops``, ``bops_ratio`` (to its own last stage),
     ``minutes``; per compared cascade also ``equal_accuracy``, ``frames_per_s``, ``fits``,
-    ``above_front`` (1 or 0); of ``joint`` and ``pruned`` ``bops_of_unpruned`` and
+    ``above_front`` (1 or 0), and ``<part>_lut``, ``_bram36`` and ``_dsp`` of each stage, what
+    stands around them, and ``all``; of ``joint`` and ``pruned`` ``bops_of_unpruned`` and
     ``loss_of_unpruned``, against the last stage of ``joint``. Per single network
     ``<name>.accuracy``, ``.bops`` and ``.frames_per_s`` behind ``single.``. ``mismatches``:
     between Brevitas and QONNX, of all variants.
@@ -43,6 +44,8 @@ def figures(one: SeedMetrics) -> Figures:
         }
         if fps is not None:
             found[f"{told.cascade}.frames_per_s"] = fps
+        for part, resources in told.hardware.taken.items():
+            found |= {f"{told.cascade}.{part}_{name}": n for name, n in resources.items()}
         if told.equal_accuracy is not None:
             found[f"{told.cascade}.equal_accuracy"] = told.equal_accuracy
     for name in {JOINT, PRUNED} & names:

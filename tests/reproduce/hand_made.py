@@ -96,6 +96,7 @@ def variant(name: str, accuracy: float, avg_bops: float, *, seed: int = 1) -> Va
             macs=1000,
             bops=bops,
             pruned=0.0,
+            zeros=0.0,
             accuracy={"validation": number(right, seed=seed), "test": number(right, seed=seed)},
         )
 
