@@ -52,8 +52,8 @@ class StageMetrics(StrictModel):
     """One stage of a variant, alone.
 
     ``channels``: outputs of each layer with weights, the classifier last, as exported. ``bits``:
-    of weights and of inputs, per layer. ``pruned``: fraction of the recipe's weights that went with whole filters.
-    ``zeros``: fraction of the weights left that are 0 where single ones were pruned.
+    of weights and of inputs, per layer. ``pruned``: fraction of the recipe's weights that went with
+    whole filters. ``zeros``: fraction of those left that are 0 where single ones were pruned.
     """
 
     name: str
@@ -130,7 +130,8 @@ class VariantMetrics(StrictModel):
 
     ``threshold``: on the integer margin, per decision. ``policy``: by split. ``curve``: of the
     compared cascades alone. ``exactness``: links of the export. ``training``: of all that is
-    behind its networks, shared with other variants or not. ``frames``: of each split; validation frames count in ``copies`` translations.
+    behind its networks, shared with other variants or not. ``frames``: of each split; validation
+    frames count in ``copies`` translations.
     """
 
     name: str

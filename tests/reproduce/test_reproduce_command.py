@@ -1,0 +1,150 @@
+"""``hwflow reproduce`` from recipe to card on digits, with networks and epochs as small as can be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from tiny import stage_data
+
+from hwflow.config.base import load
+from hwflow.config.bundle import load_bundle
+from hwflow.reproduce.card import card
+from hwflow.reproduce.metrics import METRICS_FILE, Metrics
+
+pytestmark = pytest.mark.train
+
+PRUNING = {"kind": "filters", "sparsity": 0.5, "granule": 4}
+RECIPE = {
+    "schema_version": 1,
+    "name": "tiny",
+    "seed": 9,
+    "dataset": {"name": "digits", "upscale": 1},
+    "stages": [
+        stage_data(training={"epochs": 1, "lr": 0.01}, pruning=PRUNING),
+        stage_data(
+            name="stage1",
+            net={"name": "vgg_tiny", "features": [8, "pool"]},
+            weight_bit_width=8,
+            act_bit_width=8,
+            training={"epochs": 2, "lr": 0.01},
+        ),
+    ],
+    "joint": {"epochs": 2, "pruning_epochs": 1, "lr": 0.003},
+    "calibration": {"eps": 0.01},
+    "golden_frames": 20,
+}
+STUDY = {
+    "schema_version": 1,
+    "seeds": [1, 2],
+    "bundle_seed": 2,
+    "single_bits": [8, 2],
+    "goals": [
+        {"figure": "mismatches", "at_most": 0},
+        {"figure": "pruned.stage0_accuracy", "at_least": 1.1},
+    ],
+}
+VARIANTS = ["separate", "continued", "joint", "pruned", "pruned_alone", "w2a2"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    (folder / "notes.txt").write_text("mine")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(hwflow, model):
+    """The command for one seed, then for all of them."""
+    out = model.parent / "out"
+    line = ("reproduce", model, "--out", out, "--json")
+    first = hwflow(*line, "--seeds", "1")
+    assert first.code == 0, first.err
+    assert not (model / "card.md").exists(), "one of two seeds is not the study"
+    assert "**Unfinished:**" in (out / "card.md").read_text()
+    second = hwflow(*line)
+    assert second.code == 0, second.err
+    return second
+
+
+def test_the_model_gets_card_metrics_chart_and_networks(done, model):
+    told = load(Metrics, model / METRICS_FILE)
+    assert [one.seed for one in told.seeds] == [1, 2]
+    assert [each.name for each in told.seeds[0].variants] == VARIANTS
+    assert card(told) == (model / "card.md").read_text()
+    assert (model / "curve.svg").is_file()
+    assert (model / "notes.txt").read_text() == "mine"
+    bundle = load_bundle(model / "bundle")
+    head = told.bundle.variant("pruned")
+    assert (told.bundle.seed, bundle.provenance["seed"]) == (2, "2")
+    assert head.threshold == bundle.policy.threshold_int
+    assert head.policy["test"].accuracy.value == bundle.cascade.accuracy.value
+    assert head.policy["test"].avg_bops.value == bundle.cascade.avg_bops
+    assert sorted(path.name for path in model.parent.iterdir()) == ["out", "tiny"]
+    assert done.data["seeds"] == [1, 2]
+    assert [goal["met"] for goal in done.data["goals"]] == [True, False]
+
+
+def test_what_was_pruned_is_smaller_and_what_was_not_is_not(done, model):
+    one = load(Metrics, model / METRICS_FILE).bundle
+    assert one.variant("joint").stages[0].channels == (8, 16, 16, 10)
+    assert one.variant("pruned").stages[0].channels == (4, 8, 8, 10)
+    assert one.variant("pruned").stages[0].bops < one.variant("joint").stages[0].bops
+    assert one.variant("pruned").stages[1].channels == one.variant("joint").stages[1].channels
+
+
+def test_every_network_is_exact_and_has_its_hardware(done, model):
+    for one in load(Metrics, model / METRICS_FILE).seeds:
+        for variant in one.variants:
+            assert sum(link.compared for link in variant.exactness) > 0
+            assert sum(link.mismatches for link in variant.exactness) == 0
+        assert [each.name for each in one.singles] == ["stage0 alone", "w8a8", "w2a2"]
+        fits = [x.hardware for x in (*one.singles, *one.comparisons)]
+        assert all(fit.frames_per_s.provenance == "estimated" for fit in fits)
+        assert [each.cascade for each in one.comparisons] == ["separate", "joint", "pruned"]
+
+
+def test_a_second_run_does_nothing_again(done, hwflow, model):
+    line = ("reproduce", model, "--out", model.parent / "out", "--json")
+    plan = json.loads(hwflow(*line, "--dry-run").out)
+    assert len(plan["steps"]) == 2 * (3 * len(VARIANTS) + 1)
+    assert all(step["done"] for step in plan["steps"])
+    before = (model / METRICS_FILE).read_bytes()
+    again = hwflow(*line, "--only", "metrics")
+    assert again.code == 0, again.err
+    assert "done in" not in again.err
+    assert (model / METRICS_FILE).read_bytes() == before
+
+
+def test_the_card_alone_is_written_from_the_metrics(done, hwflow, model):
+    text = (model / "card.md").read_text()
+    (model / "card.md").write_text("edited")
+    told = hwflow("reproduce", model, "--only", "card", "--json")
+    assert told.code == 0, told.err
+    assert (model / "card.md").read_text() == text
+
+
+def test_what_is_not_trained_is_not_measured(hwflow, model, tmp_path):
+    told = hwflow("reproduce", model, "--only", "metrics", "--out", tmp_path, "--json")
+    assert told.code == 2
+    assert "seed 1, separate: `train` is not done" in told.err
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (["nowhere"], "nowhere: expected a folder with recipe.yaml and study.yaml"),
+        (["{model}", "--seeds", "7"], "--seeds: 7 is not one of the study's, [1, 2]"),
+        (["{model}", "--seeds", "a"], "--seeds a: expected numbers"),
+        (["{model}", "--only", "plots"], "--only plots: expected metrics or card"),
+    ],
+)
+def test_what_is_wrong_is_named(hwflow, model, line, named):
+    told = hwflow("reproduce", *[each.format(model=model) for each in line], "--json")
+    assert told.code == 2
+    assert named in " ".join(told.err.split())
