@@ -17,6 +17,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.config.study import STUDY_FILE, Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
+from hwflow.reproduce.folder import settle
 
 if TYPE_CHECKING:  # comes with numpy and the report, which a command line alone does not need
     from hwflow.reproduce.metrics import Metrics
@@ -70,6 +71,7 @@ def find_model(told: str) -> Path:
     checkout = Path(str(resources.files("hwflow"))).parent
     roots = [Path("models"), checkout / "models"]
     for path in (Path(told), *(root / told for root in roots)):
+        settle(path)
         if (path / STUDY_FILE).is_file() and (path / RECIPE_FILE).is_file():
             return path.absolute()
     there = {path.parent.name for root in roots for path in root.glob(f"*/{STUDY_FILE}")}

@@ -99,9 +99,11 @@ def assemble(
 
 
 def to_json(metrics: Metrics) -> str:
-    """Return ``metrics.json``: a line per value, and per list of numbers."""
+    """Return ``metrics.json``: a line per value with what it is of, and per list of numbers."""
     text = metrics.model_dump_json(indent=1, exclude_none=True)
-    return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
+    for innermost in (r"\[[^][{}]*\]", r"\{[^{}]*\}"):
+        text = re.sub(innermost, lambda found: " ".join(found[0].split()), text)
+    return text + "\n"
 
 
 def _singles(

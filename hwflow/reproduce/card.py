@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hwflow.config import durable
+from hwflow.config.calibration import (
+    AccuracyCalibration,
+    CalibrationRecipe,
+    CostCalibration,
+    EpsBoundCalibration,
+    ExitRateCalibration,
+)
 from hwflow.config.dataset import Dataset, HeldOut
 from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.curve import draw
@@ -15,6 +22,7 @@ from hwflow.reproduce.metrics import (
     METRICS_FILE,
     HardwareMetrics,
     Metrics,
+    VariantMetrics,
 )
 from hwflow.reproduce.template import render
 from hwflow.reproduce.verdict import claim, verdicts
@@ -27,7 +35,6 @@ def card(metrics: Metrics) -> str:
     compared = [each.cascade for each in one.comparisons]
     links = [k for each in metrics.seeds for v in each.variants for k in v.exactness]
     test = head.policy["test"]
-    last = test.exit_rate[-1]
     return render(
         "card.md.j2",
         m=metrics,
@@ -39,7 +46,10 @@ def card(metrics: Metrics) -> str:
         frames={split: f"{count:,}" for split, count in head.frames.items()},
         seeds=[str(each.seed) for each in metrics.seeds],
         planned=[str(seed) for seed in metrics.study.seeds],
-        early=last.model_copy(update={"value": 1.0 - last.value}),
+        goal=_goal(metrics.recipe.calibration),
+        early=f"{100 * (1.0 - test.exit_rate[-1].value):.1f}",
+        bops_share=f"{100 * test.avg_bops.value / head.stages[-1].bops:.0f}",
+        worst=sum(stage.bops for stage in head.stages),
         compared=compared,
         verdicts={name: verdicts(metrics, name) for name in compared},
         claims={name: claim(metrics, name) for name in compared},
@@ -48,6 +58,8 @@ def card(metrics: Metrics) -> str:
         fits=_fits(metrics),
         compared_integers=sum(link.compared for link in links),
         mismatches=sum(link.mismatches for link in links),
+        activations=_compared(head, "activations"),
+        scores=_compared(head, "scores"),
     )
 
 
@@ -65,11 +77,31 @@ def write_documents(metrics: Metrics, folder: Path) -> None:
         durable.replace(part, folder / name)
 
 
-def _training_frames(dataset: Dataset) -> str:
-    """Return the number of training frames, where the recipe decides it."""
+def _training_frames(dataset: Dataset) -> str | None:
+    """Return the number of training frames, where the publisher decides it."""
     if isinstance(dataset, HeldOut) and dataset.published is not None:
         return f"{dataset.published - dataset.validation:,}"
-    return "The data set's other frames as"
+    return None
+
+
+def _compared(variant: VariantMetrics, kind: str) -> int:
+    return sum(link.compared for link in variant.exactness if link.link.endswith(kind))
+
+
+def _goal(told: CalibrationRecipe) -> str:
+    """Return what the thresholds are chosen for."""
+    if isinstance(told, AccuracyCalibration):
+        return f"as many frames leave early as still give {100 * told.accuracy:g} % accuracy"
+    if isinstance(told, ExitRateCalibration):
+        return f"shares of {told.exit_rate} leave at the decisions"
+    if isinstance(told, CostCalibration):
+        return f"a frame takes {told.bops / 1e6:g} M BOPs at most, on average"
+    sure = f", with confidence {told.confidence}" if isinstance(told, EpsBoundCalibration) else ""
+    if isinstance(told, EpsBoundCalibration) or told.criterion == "losses":
+        lost = "of them are wrong that the last stage gets right"
+    else:
+        lost = "accuracy is lost against the last stage"
+    return f"as many frames leave early as can while at most {100 * told.eps} % {lost}{sure}"
 
 
 def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:

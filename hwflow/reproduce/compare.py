@@ -113,7 +113,7 @@ def _match(candidate: Candidate, single: SingleMetrics) -> Match:
         accuracy=measured,
         avg_bops=cost,
         bops_ratio=cost.model_copy(update={"value": bops / single.bops.value, "unit": "ratio"}),
-        hardware=hardware,
+        hardware=hardware.model_copy(update={"taken": {}}),
         more_accurate=accurate,
         fewer_bops=fewer,
         faster=faster,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hwflow.cascade.routing import oracle_accuracy, random_accuracy
+from hwflow.cascade.scores import MARGIN
 from hwflow.cascade.view import view
 from hwflow.config.bundle import StageModel, load_bundle
 from hwflow.errors import ConfigError
@@ -49,10 +50,11 @@ def measure(
         ConfigError: the bundle is damaged, or has no labelled scores of a split.
     """
     bundle, cascade = load_bundle(bundle_dir), from_bundle(bundle_dir)
-    told = {
-        split: evaluate(cascade, split, resamples=RESAMPLES, progress=progress) for split in SPLITS
-    }
-    test = told["test"]
+    test = evaluate(cascade, "test", resamples=RESAMPLES, progress=progress)
+    policy_alone = evaluate(
+        cascade, "validation", scores=(MARGIN,), resamples=RESAMPLES, progress=progress
+    )
+    told: dict[Split, Evaluation] = {"validation": policy_alone, "test": test}
     return VariantMetrics(
         name=name,
         about=about,

@@ -115,7 +115,7 @@ class HardwareMetrics(StrictModel):
 
     ``reach``: fraction of the frames that each stage sees, on validation frames. Without
     ``frames_per_s`` there is no folding that fits, and ``fails`` says by what. ``taken``: LUT,
-    BRAM36 and DSP of each stage and of all.
+    BRAM36 and DSP of each stage, of what stands around them, and of all; not of matches.
     """
 
     reach: tuple[float, ...]

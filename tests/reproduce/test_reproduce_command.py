@@ -1,4 +1,4 @@
-"""``hwflow reproduce`` from recipe to card on digits, with networks and epochs as small as can be."""
+"""``hwflow reproduce`` from recipe to card on digits, all as small as can be."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECIPE = {
     "schema_version": 1,
     "name": "tiny",
     "seed": 9,
-    "dataset": {"name": "digits", "upscale": 1},
+    "dataset": {"name": "digits", "upscale": 1, "validation": 100, "test": 100},
     "stages": [
         stage_data(training={"epochs": 1, "lr": 0.01}, pruning=PRUNING),
         stage_data(

@@ -21,7 +21,7 @@ from hwflow.cli.reproduce import CARD, METRICS
 from hwflow.cli.reproduce import reproduce as run_reproduce
 from hwflow.cli.session import start
 from hwflow.config.data_root import DataRoot
-from hwflow.config.train_options import DEFAULT_THREADS, TrainOptions
+from hwflow.config.train_options import DEFAULT_THREADS, DeviceKind, TrainOptions
 from hwflow.errors import ConfigError
 
 
@@ -46,6 +46,9 @@ def reproduce(
     threads: Annotated[
         int, typer.Option("--threads", min=1, help="Threads of torch.")
     ] = DEFAULT_THREADS,
+    device: Annotated[
+        DeviceKind, typer.Option("--device", help="Where to train.")
+    ] = DeviceKind.CPU,
     seeds: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +82,7 @@ def reproduce(
         seeds=_numbers(seeds),
         out=out,
         only=only,
-        options=TrainOptions(threads=threads),
+        options=TrainOptions(threads=threads, device=device),
         dry_run=dry_run,
     )
 
