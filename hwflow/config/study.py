@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,7 @@ from hwflow.config.dataset import Seed
 from hwflow.config.network import BitWidth
 
 STUDY_FILE = "study.yaml"
+_LOSS = re.compile(r"\.at_([0-9.e-]+)_")
 
 
 class Goal(StrictModel):
@@ -37,7 +39,9 @@ class Study(StrictModel):
 
     ``seeds``: each trains every variant anew. ``bundle_seed``: the one whose networks are
     committed. ``single_bits``: weight and activation bits of the single networks of the last
-    stage's topology. ``board``: whose resources a cascade, or a single network, may fill.
+    stage's topology. ``losses``: accuracies given up, as fractions, against the last stage before
+    it is pruned: a cascade is told of at thresholds that lose so much on validation frames.
+    ``board``: whose resources a cascade, or a single network, may fill.
     """
 
     schema_version: Literal[1]
@@ -45,13 +49,24 @@ class Study(StrictModel):
     bundle_seed: Seed
     single_bits: Annotated[tuple[BitWidth, ...], Field(min_length=1)] = (8, 4, 3, 2)
     board: Literal["pynq-z1", "pynq-z2"] = "pynq-z2"
+    losses: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = ()
     goals: tuple[Goal, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for name, values in (("seeds", self.seeds), ("single_bits", self.single_bits)):
+        for name, values in (
+            ("seeds", self.seeds),
+            ("single_bits", self.single_bits),
+            ("losses", self.losses),
+        ):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name}: each once, got {list(values)}")
+        for goal in self.goals:
+            loss = _LOSS.search(goal.figure)
+            if loss is not None and float(loss[1]) not in self.losses:
+                raise ValueError(
+                    f"goals: {goal.figure}: {loss[1]} is not one of losses, {list(self.losses)}"
+                )
         if self.bundle_seed not in self.seeds:
             raise ValueError(
                 f"bundle_seed = {self.bundle_seed}: not one of the seeds {list(self.seeds)}"

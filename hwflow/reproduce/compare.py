@@ -15,13 +15,16 @@ from hwflow.cascade.goals import AccuracyGoal
 from hwflow.cascade.view import Cuts, View, view
 from hwflow.report.scored import ScoredCascade
 from hwflow.reproduce.metrics import (
+    Allowed,
     Comparison,
     HardwareMetrics,
     Match,
     Number,
+    Point,
     PolicyMetrics,
     SingleMetrics,
     Split,
+    VariantMetrics,
 )
 
 Fitter = Callable[[Sequence[float]], HardwareMetrics]
@@ -83,42 +86,83 @@ def reach(exit_rate: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(each) for each in np.clip(left, 0.0, 1.0))
 
 
+def allow(
+    candidate: Candidate, reference: VariantMetrics, losses: Sequence[float]
+) -> tuple[Allowed, ...]:
+    """Return ``candidate`` at thresholds that lose so much against ``reference``'s last stage."""
+    return tuple(_allowed(candidate, reference, loss) for loss in losses)
+
+
+def _allowed(candidate: Candidate, reference: VariantMetrics, loss: float) -> Allowed:
+    last = reference.stages[-1]
+    point = point_at(candidate, last.accuracy["validation"].value - loss)
+    if point is None:
+        return Allowed(loss=loss, reference=reference.name)
+    lost = last.accuracy["test"].value - point.accuracy.value
+    return Allowed(
+        loss=loss,
+        reference=reference.name,
+        point=point,
+        lost=point.accuracy.model_copy(update={"value": lost}),
+        bops_ratio=ratio(point.avg_bops, last.bops),
+    )
+
+
 def _match(candidate: Candidate, single: SingleMetrics) -> Match:
+    point = point_at(candidate, single.accuracy["validation"].value)
+    if point is None:
+        return Match(
+            single=single.name, more_accurate=False, fewer_bops=False, faster=False, better=False
+        )
+    accurate = point.accuracy.value >= single.accuracy["test"].value
+    fewer = point.avg_bops.value < single.bops.value
+    faster = is_faster(point.hardware, single.hardware)
+    return Match(
+        single=single.name,
+        point=point,
+        bops_ratio=ratio(point.avg_bops, single.bops.value),
+        more_accurate=accurate,
+        fewer_bops=fewer,
+        faster=faster,
+        better=accurate and fewer and faster,
+    )
+
+
+def point_at(candidate: Candidate, accuracy: float) -> Point | None:
+    """Return ``candidate`` at the highest exit rate with this ``accuracy`` on validation frames.
+
+    None where no threshold reaches it.
+    """
     scored = candidate.scored
     chooser, test = (view(scored.split(split)) for split in ("validation", "test"))
-    wanted = AccuracyGoal(single.accuracy["validation"].value)
-    cuts = wanted.cuts(chooser, chooser.ones)
+    cuts = AccuracyGoal(accuracy).cuts(chooser, chooser.ones)
     if cuts is None:
-        return _unreached(single)
+        return None
     threshold = chooser.thresholds(cuts)
     there = test.cuts(threshold)
-    right = float(test.outcome(test.exit_stage(there)).mean())
-    bops = expected_bops(scored.bops, _rates(test, there))
-    hardware = candidate.fit(reach(_rates(chooser, cuts)))
-    accurate = right >= single.accuracy["test"].value
-    fewer = bops < single.bops.value
-    faster = is_faster(hardware, single.hardware)
     measured = Number(
-        value=right,
+        value=float(test.outcome(test.exit_stage(there)).mean()),
         unit="fraction",
         provenance="measured",
         n=test.independent,
         split="test",
         seed=candidate.seed,
     )
-    cost = measured.model_copy(update={"value": bops, "unit": "BOPs", "provenance": "estimated"})
-    return Match(
-        single=single.name,
+    bops = expected_bops(scored.bops, _rates(test, there))
+    hardware = candidate.fit(reach(_rates(chooser, cuts)))
+    return Point(
         threshold=tuple(int(each) for each in threshold),
         accuracy=measured,
-        avg_bops=cost,
-        bops_ratio=cost.model_copy(update={"value": bops / single.bops.value, "unit": "ratio"}),
+        avg_bops=measured.model_copy(
+            update={"value": bops, "unit": "BOPs", "provenance": "estimated"}
+        ),
         hardware=hardware.model_copy(update={"taken": {}}),
-        more_accurate=accurate,
-        fewer_bops=fewer,
-        faster=faster,
-        better=accurate and fewer and faster,
     )
+
+
+def ratio(bops: Number, by: float) -> Number:
+    """Return ``bops`` over those of another network."""
+    return bops.model_copy(update={"value": bops.value / by, "unit": "ratio", "interval95": None})
 
 
 def is_faster(cascade: HardwareMetrics, single: HardwareMetrics) -> bool:
@@ -130,12 +174,6 @@ def is_faster(cascade: HardwareMetrics, single: HardwareMetrics) -> bool:
         0.0 if x.frames_per_s is None else x.frames_per_s.value for x in (cascade, single)
     )
     return here > there
-
-
-def _unreached(single: SingleMetrics) -> Match:
-    return Match(
-        single=single.name, more_accurate=False, fewer_bops=False, faster=False, better=False
-    )
 
 
 def _rates(seen: View, cuts: Cuts) -> list[float]:
@@ -159,6 +197,4 @@ def _equal(
         found = next((m for m in matches if m.single == most and m.more_accurate), None)
         return (None, None) if found is None else (most, found.bops_ratio)
     best = min(rivals, key=lambda one: one.bops.value)
-    ratio = policy.avg_bops.value / best.bops.value
-    told = policy.avg_bops.model_copy(update={"value": ratio, "unit": "ratio", "interval95": None})
-    return best.name, told
+    return best.name, ratio(policy.avg_bops, best.bops.value)

@@ -163,19 +163,42 @@ class SingleMetrics(StrictModel):
     on_front: bool = False
 
 
+class Point(StrictModel):
+    """A cascade at thresholds that reach some accuracy on validation frames, on test frames.
+
+    ``hardware``: at the rates of the validation frames.
+    """
+
+    threshold: tuple[int, ...]
+    accuracy: Number
+    avg_bops: Number
+    hardware: HardwareMetrics
+
+
+class Allowed(StrictModel):
+    """A cascade that may lose ``loss`` (a fraction, on validation frames) against ``reference``.
+
+    That is the last stage of this variant, which is not pruned; it is not reached if ``point`` is
+    None. ``lost``, ``bops_ratio``: against the same stage on test frames.
+    """
+
+    loss: float
+    reference: str
+    point: Point | None = None
+    lost: Number | None = None
+    bops_ratio: Number | None = None
+
+
 class Match(StrictModel):
     """A cascade at thresholds that reach a single network's accuracy on validation frames.
 
-    Everything but these is on test frames; all None where no threshold reaches it. ``better``: at
+    ``point``: None where no threshold does. ``bops_ratio``: to the single network. ``better``: at
     least as accurate, for fewer BOPs, and with more frames per second on the same board.
     """
 
     single: str
-    threshold: tuple[int, ...] | None = None
-    accuracy: Number | None = None
-    avg_bops: Number | None = None
+    point: Point | None = None
     bops_ratio: Number | None = None
-    hardware: HardwareMetrics | None = None
     more_accurate: bool
     fewer_bops: bool
     faster: bool
@@ -195,6 +218,7 @@ class Comparison(StrictModel):
     equal_single: str | None = None
     equal_accuracy: Number | None = None
     matches: tuple[Match, ...]
+    allowed: tuple[Allowed, ...] = ()
     above_front: bool
 
 

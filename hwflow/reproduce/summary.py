@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hwflow.config.study import Goal
 from hwflow.errors import ConfigError
+from hwflow.reproduce.compare import ratio
 from hwflow.reproduce.metrics import Number, Reached, SeedMetrics, Spread, VariantMetrics
 from hwflow.reproduce.variants import JOINT, PRUNED
 
@@ -16,14 +17,18 @@ Figures = dict[str, Number]
 def figures(one: SeedMetrics) -> Figures:
     """Return the figures of a seed by name; test frames where nothing else is said.
 
-    Per variant ``stage<k>_accuracy``, ``last_accuracy``, ``cascade_accuracy``, ``loss``,
-    ``exit_rate`` (before the last stage), ``avg_bops``, ``bops_ratio`` (to its own last stage),
-    ``minutes``; per compared cascade also ``equal_accuracy``, ``frames_per_s``, ``fits``,
-    ``above_front`` (1 or 0), and ``<part>_lut``, ``_bram36`` and ``_dsp`` of each stage, what
-    stands around them, and ``all``; of ``joint`` and ``pruned`` ``bops_of_unpruned`` and
-    ``loss_of_unpruned``, against the last stage of ``joint``. Per single network
-    ``<name>.accuracy``, ``.bops`` and ``.frames_per_s`` behind ``single.``. ``mismatches``:
-    between Brevitas and QONNX, of all variants.
+    Per variant: ``stage<k>_accuracy``, ``last_accuracy``, ``cascade_accuracy``, ``loss``,
+    ``exit_rate`` (before the last stage), ``avg_bops``, ``bops_ratio`` (to its own last stage) and
+    ``minutes``.
+
+    Per compared cascade: ``equal_accuracy``, ``frames_per_s``, ``fits`` and ``above_front`` (1 or
+    0), ``<part>_lut``, ``_bram36`` and ``_dsp`` of each stage, of what stands ``around`` them and
+    of ``all``; ``at_<loss>_loss_of_unpruned`` and ``_bops_of_unpruned``, against the last stage of
+    ``joint``, at thresholds that may lose so much. Of ``joint`` and ``pruned``, at their own
+    thresholds: ``loss_of_unpruned`` and ``bops_of_unpruned``.
+
+    Per single network: ``single.<name>.accuracy``, ``.bops`` and ``.frames_per_s``. And
+    ``mismatches`` between Brevitas and QONNX, of all variants.
     """
     found: Figures = {}
     for variant in one.variants:
@@ -44,6 +49,10 @@ def figures(one: SeedMetrics) -> Figures:
         }
         if fps is not None:
             found[f"{told.cascade}.frames_per_s"] = fps
+        for each in told.allowed:
+            if each.lost is not None and each.bops_ratio is not None:
+                found[f"{told.cascade}.at_{each.loss:g}_loss_of_unpruned"] = each.lost
+                found[f"{told.cascade}.at_{each.loss:g}_bops_of_unpruned"] = each.bops_ratio
         for part, resources in told.hardware.taken.items():
             found |= {f"{told.cascade}.{part}_{name}": n for name, n in resources.items()}
         if told.equal_accuracy is not None:
@@ -91,7 +100,7 @@ def reached(
     """
     told = []
     for goal in goals:
-        if goal.figure not in summary and goal.figure not in _may_lack(summary):
+        if goal.figure not in summary and not _may_lack(goal.figure, summary):
             raise ConfigError(
                 f"goals: no figure {goal.figure!r}; there are {', '.join(sorted(summary))}"
             )
@@ -107,10 +116,11 @@ def _holds(goal: Goal, got: float) -> bool:
     return (low is None or got >= low) and (high is None or got <= high)
 
 
-def _may_lack(summary: Mapping[str, Spread]) -> set[str]:
-    """Return the figures that a cascade has only where it is lucky."""
-    cascades = [name.removesuffix(".fits") for name in summary if name.endswith(".fits")]
-    return {f"{name}.{rest}" for name in cascades for rest in ("equal_accuracy", "frames_per_s")}
+def _may_lack(figure: str, summary: Mapping[str, Spread]) -> bool:
+    """Return whether a cascade has this figure only where it reaches what the figure is of."""
+    cascade, _, rest = figure.partition(".")
+    lucky = rest in ("equal_accuracy", "frames_per_s") or rest.startswith("at_")
+    return lucky and f"{cascade}.fits" in summary
 
 
 def _variant(told: VariantMetrics) -> Figures:
@@ -128,7 +138,7 @@ def _variant(told: VariantMetrics) -> Figures:
         "loss": test.loss,
         "exit_rate": early,
         "avg_bops": test.avg_bops,
-        "bops_ratio": _ratio(test.avg_bops, last.bops),
+        "bops_ratio": ratio(test.avg_bops, last.bops),
         "minutes": told.training,
     }
     return {f"{told.name}.{name}": number for name, number in numbers.items()}
@@ -138,15 +148,11 @@ def _of_unpruned(told: VariantMetrics, whole: VariantMetrics) -> Figures:
     test, last = told.policy["test"], whole.stages[-1]
     gap = last.accuracy["test"].value - test.accuracy.value
     return {
-        f"{told.name}.bops_of_unpruned": _ratio(test.avg_bops, last.bops),
+        f"{told.name}.bops_of_unpruned": ratio(test.avg_bops, last.bops),
         f"{told.name}.loss_of_unpruned": test.accuracy.model_copy(
             update={"value": gap, "interval95": None}
         ),
     }
-
-
-def _ratio(bops: Number, by: int) -> Number:
-    return bops.model_copy(update={"value": bops.value / by, "unit": "ratio", "interval95": None})
 
 
 def _truth(value: bool, seed: int) -> Number:

@@ -55,6 +55,11 @@ def headline(recipe: Recipe) -> str:
     return PRUNED if any(stage.pruning is not None for stage in recipe.stages) else JOINT
 
 
+def unpruned(recipe: Recipe) -> str:
+    """Return the variant whose last stage is what pruning is told against."""
+    return SEPARATE if recipe.joint is None else JOINT
+
+
 def cascades(recipe: Recipe) -> tuple[str, ...]:
     """Return the variants that are compared as cascades, whose curves are drawn."""
     names = (SEPARATE, JOINT, PRUNED)

@@ -62,7 +62,8 @@ def claim(metrics: Metrics, cascade: str) -> str:
 
 
 def _verdict(name: str, matches: list[Match], metrics: Metrics) -> Verdict:
-    reached = [match for match in matches if match.threshold is not None]
+    reached = [match for match in matches if match.point is not None]
+    points = [match.point for match in reached if match.point is not None]
     count = len(matches)
     failures = (
         ("no threshold reaches its validation accuracy", count - len(reached)),
@@ -77,10 +78,10 @@ def _verdict(name: str, matches: list[Match], metrics: Metrics) -> Verdict:
         better=sum(match.better for match in matches),
         on_front=sum(fronts),
         reasons=tuple(f"{why} in {many} of {count}" for why, many in failures if many),
-        accuracy=_over([match.accuracy for match in reached]),
-        bops=_over([match.avg_bops for match in reached]),
+        accuracy=_over([point.accuracy for point in points]),
+        bops=_over([point.avg_bops for point in points]),
         ratio=_over([match.bops_ratio for match in reached]),
-        fps=_over([m.hardware.frames_per_s for m in reached if m.hardware is not None]),
+        fps=_over([point.hardware.frames_per_s for point in points]),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hand_made import cascade, hardware, policy, single, split
+from hand_made import cascade, hardware, number, policy, single, split, variant
 
-from hwflow.reproduce.compare import Candidate, compare, is_faster, mark_front, reach
+from hwflow.reproduce.compare import Candidate, allow, compare, is_faster, mark_front, reach
 
 # Margin:  10 … 5 stage 0 is right; 4, 3 wrong; 2 right; 1 wrong. Stage 1 has all right but 2.
 # Right in all, leaving at margin ≥ t: 9 at t = 5 (and above), 8 at 4, 7 at 3, 8 at 2, 7 at 1.
@@ -39,29 +39,35 @@ def only(told, singles):
 def test_thresholds_reach_the_single_network_at_the_highest_exit_rate():
     told, fits = candidate()
     match = only(told, [single("w4a4", 60.0, 0.9, 0.9, fps=400.0)])
-    assert match.threshold == (5,)
-    assert match.accuracy.value == pytest.approx(0.9)
-    assert match.avg_bops.value == pytest.approx(10 + 0.4 * 100)
+    assert match.point.threshold == (5,)
+    assert match.point.accuracy.value == pytest.approx(0.9)
+    assert match.point.avg_bops.value == pytest.approx(10 + 0.4 * 100)
     assert match.bops_ratio.value == pytest.approx(50 / 60)
     assert fits[0] == pytest.approx((1.0, 0.4))
     assert (match.more_accurate, match.fewer_bops, match.faster) == (True, True, True)
     assert match.better
-    assert (match.accuracy.n, match.accuracy.split, match.accuracy.seed) == (10, "test", 1)
-    assert (match.accuracy.provenance, match.avg_bops.provenance) == ("measured", "estimated")
+    assert (match.point.accuracy.n, match.point.accuracy.split, match.point.accuracy.seed) == (
+        10,
+        "test",
+        1,
+    )
+    assert (match.point.accuracy.provenance, match.point.avg_bops.provenance) == (
+        "measured",
+        "estimated",
+    )
 
 
 def test_a_lower_accuracy_is_reached_with_fewer_frames_going_on():
     told, _ = candidate()
     match = only(told, [single("w2a2", 60.0, 0.8, 0.8)])
-    assert match.threshold == (2,)
-    assert match.avg_bops.value == pytest.approx(10 + 0.1 * 100)
+    assert match.point.threshold == (2,)
+    assert match.point.avg_bops.value == pytest.approx(10 + 0.1 * 100)
 
 
 def test_what_validation_frames_do_not_reach_is_not_better():
     told, fits = candidate()
     match = only(told, [single("w8a8", 100.0, 0.95, 0.5)])
-    assert match.threshold is None
-    assert match.accuracy is None
+    assert match.point is None
     assert not match.better
     assert len(fits) == 1, "only the cascade at its policy was fitted"
 
@@ -87,8 +93,8 @@ def test_test_frames_choose_no_threshold():
     """With every answer of the test split wrong, thresholds stay and accuracy is 0."""
     told, _ = candidate(test=split("test", MARGINS, "n" * 10, "n" * 10))
     match = only(told, [single("w4a4", 60.0, 0.9, 0.9)])
-    assert match.threshold == (5,)
-    assert match.accuracy.value == 0.0
+    assert match.point.threshold == (5,)
+    assert match.point.accuracy.value == 0.0
     assert not match.more_accurate
 
 
@@ -153,3 +159,24 @@ def test_without_an_equal_the_most_accurate_is_matched_from_above():
 def test_reach_is_what_the_stages_before_leave():
     assert reach((0.5, 0.25, 0.25)) == pytest.approx((1.0, 0.5, 0.25))
     assert reach((1.0,)) == (1.0,)
+
+
+def test_what_may_be_lost_is_counted_against_the_unpruned_last_stage():
+    """The reference has 0.9 and 100 M BOPs on both splits: 0.8 is reached at 20, 0.9 at 50."""
+    told, _ = candidate()
+    reference = variant("joint", 0.9, 4e7)
+    nothing, some = allow(told, reference, (0.0, 0.1))
+    assert (nothing.loss, nothing.reference) == (0.0, "joint")
+    assert nothing.point.threshold == (5,)
+    assert nothing.lost.value == pytest.approx(0.0)
+    assert nothing.bops_ratio.value == pytest.approx(50 / 1e8)
+    assert some.point.threshold == (2,)
+    assert some.lost.value == pytest.approx(0.1)
+    assert some.bops_ratio.value == pytest.approx(20 / 1e8)
+    better = reference.stages[-1].model_copy(update={"accuracy": variant_accuracy(0.95)})
+    higher = reference.model_copy(update={"stages": (reference.stages[0], better)})
+    assert allow(told, higher, (0.0,))[0].point is None
+
+
+def variant_accuracy(value):
+    return {split: number(value) for split in ("validation", "test")}

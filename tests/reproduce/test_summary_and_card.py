@@ -15,6 +15,7 @@ from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.card import card, write_documents
 from hwflow.reproduce.compare import Candidate, compare, mark_front
 from hwflow.reproduce.curve import draw
+from hwflow.reproduce.folder import old_folder, settle
 from hwflow.reproduce.headline import read_models, table
 from hwflow.reproduce.metrics import METRICS_FILE, Metrics, SeedMetrics
 from hwflow.reproduce.verdict import claim, verdicts
@@ -159,6 +160,19 @@ def test_the_chart_is_svg_with_a_line_per_curve_and_a_mark_per_network():
     best = lines[-1].get("points").split()
     assert float(best[0].split(",")[0]) > float(best[-1].split(",")[0]), "dearer is to the right"
     assert float(best[0].split(",")[1]) < float(best[-1].split(",")[1]), "more accurate is above"
+
+
+def test_a_folder_that_publishing_was_killed_over_comes_back(tmp_path):
+    folder = tmp_path / "model"
+    settle(folder)
+    assert not folder.exists(), "there is nothing to bring back"
+    old_folder(folder).mkdir()
+    (old_folder(folder) / "recipe.yaml").write_text("1")
+    settle(folder)
+    assert (folder / "recipe.yaml").read_text() == "1"
+    old_folder(folder).mkdir()
+    settle(folder)
+    assert (folder / "recipe.yaml").is_file(), "what is there stays"
 
 
 def test_the_readme_table_has_a_row_per_model(tmp_path):

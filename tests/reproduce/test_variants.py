@@ -85,6 +85,8 @@ def test_without_pruning_the_joint_one_stands_for_the_model():
         ({"single_bits": [2, 2]}, "single_bits: each once"),
         ({"goals": [{"figure": "x"}]}, "one of at_least and at_most"),
         ({"goals": [{"figure": "x", "at_least": 1, "at_most": 2}]}, "one of at_least"),
+        ({"losses": [0.1], "goals": [{"figure": "j.at_0.2_x", "at_most": 1}]}, r"0\.2 is not one"),
+        ({"losses": [1.0]}, "losses"),
         ({"seeds": []}, "seeds"),
         ({"board": "zcu102"}, "board"),
         ({"single_bits": [9]}, "single_bits"),
