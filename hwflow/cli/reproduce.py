@@ -36,9 +36,13 @@ def reproduce(
     out: Path | None,
     only: str | None,
     options: TrainOptions,
+    known: tuple[Path, ...],
     dry_run: bool,
 ) -> None:
-    """Reproduce the model in a folder, or of a name; ``only``: a part that needs no training."""
+    """Reproduce the model in a folder, or of a name; ``only``: a part that needs no training.
+
+    ``known``: folders of other trainings, to take from what is the same.
+    """
     if only not in (None, METRICS, CARD):
         raise ConfigError(f"--only {only}: expected {METRICS} or {CARD}")
     folder = find_model(model)
@@ -49,7 +53,8 @@ def reproduce(
     chosen = _seeds(study, seeds)
     root = out or OUT / "reproduce" / recipe.name
     plan = [
-        seed_jobs(recipe, study, seed=seed, out=root, data=data, options=options) for seed in chosen
+        seed_jobs(recipe, study, seed=seed, out=root, data=data, options=options, known=known)
+        for seed in chosen
     ]
     if dry_run:
         _tell_plan(output, plan, root)

@@ -15,6 +15,7 @@ from hwflow.config.manifest import Step
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
 from hwflow.config.train_options import TrainOptions
+from hwflow.errors import ConfigError
 from hwflow.log import Progress
 from hwflow.reproduce.variants import Variant, cascades, variants
 
@@ -67,20 +68,25 @@ def seed_jobs(
     out: Path,
     data: DataRoot,
     options: TrainOptions,
+    known: tuple[Path, ...] = (),
 ) -> SeedJobs:
     """Return the steps of ``seed`` below ``out``.
+
+    ``known``: folders below which other trainings lie; what is the same is taken from them, and
+    between variants.
 
     Raises:
         ConfigError: the recipe cannot be at the study's bits.
     """
     root = out.absolute() / f"seed{seed}"
+    others = tuple(folder for path in known for folder in _trainings(path))
     found: list[VariantJobs] = []
     for variant in variants(recipe, study, seed=seed):
         folder = root / variant.name
         train_dir, bundle_dir = folder / jobs.TRAIN, folder / jobs.BUNDLE_DIR
-        known = tuple(each.folder / jobs.TRAIN for each in found)
+        before = (each.folder / jobs.TRAIN for each in found)
         training = jobs.train_job(
-            variant.recipe, out=train_dir, data=data, options=options, known=known
+            variant.recipe, out=train_dir, data=data, options=options, known=(*before, *others)
         )
         exporting = jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
         measuring = measure_job(
@@ -89,6 +95,19 @@ def seed_jobs(
         found.append(VariantJobs(variant, folder, (training, exporting, measuring)))
     comparison = compare_job(recipe, study, found, seed=seed, out=root / COMPARED)
     return SeedJobs(seed, tuple(found), comparison)
+
+
+def _trainings(root: Path) -> list[Path]:
+    """Return the folders of trainings below ``root``, finished or not.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    found = {path.parent for path in root.absolute().rglob("*.safetensors")}
+    whole = sorted(folder for folder in found if folder.parent not in found)
+    if not whole:
+        raise ConfigError(f"--known {root}: no trained stages below it (*.safetensors)")
+    return whole
 
 
 def measure_job(variant: Variant, *, bundle_dir: Path, train_dir: Path, out: Path) -> Job:

@@ -142,6 +142,7 @@ def test_what_is_not_trained_is_not_measured(hwflow, model, tmp_path):
     [
         (["nowhere"], "nowhere: expected a folder with recipe.yaml and study.yaml"),
         (["{model}", "--seeds", "7"], "--seeds: 7 is not one of the study's, [1, 2]"),
+        (["{model}", "--known", "{model}"], "no trained stages below it"),
         (["{model}", "--seeds", "a"], "--seeds a: expected numbers"),
         (["{model}", "--only", "plots"], "--only plots: expected metrics or card"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +66,15 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
+    known: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--known",
+            metavar="DIR",
+            help="Take equal stages from trainings below this folder; repeat for more.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
     verbose: Verbose = 0,
@@ -83,6 +93,7 @@ def reproduce(
         out=out,
         only=only,
         options=TrainOptions(threads=threads, device=device),
+        known=tuple(known or ()),
         dry_run=dry_run,
     )
 
