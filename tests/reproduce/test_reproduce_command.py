@@ -74,6 +74,7 @@ def done(hwflow, model):
     return second
 
 
+@pytest.mark.slow
 def test_the_model_gets_card_metrics_chart_and_networks(done, model):
     told = load(Metrics, model / METRICS_FILE)
     assert [one.seed for one in told.seeds] == [1, 2]
@@ -92,6 +93,7 @@ def test_the_model_gets_card_metrics_chart_and_networks(done, model):
     assert [goal["met"] for goal in done.data["goals"]] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_what_was_pruned_is_smaller_and_what_was_not_is_not(done, model):
     one = load(Metrics, model / METRICS_FILE).bundle
     assert one.variant("joint").stages[0].channels == (8, 16, 16, 10)
@@ -100,6 +102,7 @@ def test_what_was_pruned_is_smaller_and_what_was_not_is_not(done, model):
     assert one.variant("pruned").stages[1].channels == one.variant("joint").stages[1].channels
 
 
+@pytest.mark.slow
 def test_every_network_is_exact_and_has_its_hardware(done, model):
     for one in load(Metrics, model / METRICS_FILE).seeds:
         for variant in one.variants:
@@ -111,6 +114,7 @@ def test_every_network_is_exact_and_has_its_hardware(done, model):
         assert [each.cascade for each in one.comparisons] == ["separate", "joint", "pruned"]
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_again(done, hwflow, model):
     line = ("reproduce", model, "--out", model.parent / "out", "--json")
     plan = json.loads(hwflow(*line, "--dry-run").out)
@@ -123,6 +127,7 @@ def test_a_second_run_does_nothing_again(done, hwflow, model):
     assert (model / METRICS_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_card_alone_is_written_from_the_metrics(done, hwflow, model):
     text = (model / "card.md").read_text()
     (model / "card.md").write_text("edited")
