@@ -1,0 +1,1 @@
+"""Reproduces the models of `models/`: variants, metrics, cards, hardware fit."""
