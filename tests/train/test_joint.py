@@ -142,9 +142,10 @@ def test_other_bits_share_the_float_start(tmp_path):
     train(wide, tmp_path / "w8")
     train(few, tmp_path / "shared", known=[tmp_path / "w8"])
     train(few, tmp_path / "own")
-    assert files(tmp_path / "shared")["stage1.safetensors"] == files(tmp_path / "own")[
-        "stage1.safetensors"
-    ]
+    assert (
+        files(tmp_path / "shared")["stage1.safetensors"]
+        == files(tmp_path / "own")["stage1.safetensors"]
+    )
     rows = [(tmp_path / x / "stage1.csv").read_text().splitlines() for x in ("w8", "shared")]
     assert rows[0][1] == rows[1][1], "the float epoch is told as it was"
     assert len(rows[1]) == 1 + 2
