@@ -16,6 +16,8 @@ from hwflow.cost.resources import Resources
 _NAMES = tuple(field.name for field in fields(Resources))
 # Of an exchange that costs nothing, so that one divides by something.
 _LEAST_WORTH = 1e-9
+# Less is rounding, and could be taken back and forth for ever.
+_LEAST_RELIEF = 1e-9
 
 
 def overrun(taken: Resources, budget: Resources) -> dict[str, float]:
@@ -55,7 +57,7 @@ def eased(
         best: tuple[float, _Swap] | None = None
         for swap in _swaps(chains, now):
             relief = excess - _excess(taken + swap.change, budget)
-            if relief <= 0:
+            if relief <= _LEAST_RELIEF:
                 continue
             merit = relief / max(_LEAST_WORTH, worth(swap.change, prices))
             if best is None or merit > best[0]:
@@ -87,5 +89,11 @@ def _streams(folded: Folded) -> tuple[int, ...]:
 
 
 def _excess(taken: Resources, budget: Resources) -> float:
-    """Return by how much the budget is overrun, summed over resources as shares of it."""
-    return sum(ratio - 1 for ratio in overrun(taken, budget).values())
+    """Return by how much the budget is overrun, summed over resources as shares of it.
+
+    Finite with nothing left of a resource too, so that each exchange shows its relief.
+    """
+    return sum(
+        (getattr(taken, name) - getattr(budget, name)) / max(1.0, getattr(budget, name))
+        for name in overrun(taken, budget)
+    )
