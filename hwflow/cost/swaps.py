@@ -93,7 +93,8 @@ def _excess(taken: Resources, budget: Resources) -> float:
 
     Finite with nothing left of a resource too, so that each exchange shows its relief.
     """
-    return sum(
+    excess: float = sum(
         (getattr(taken, name) - getattr(budget, name)) / max(1.0, getattr(budget, name))
         for name in overrun(taken, budget)
     )
+    return excess
