@@ -2,7 +2,7 @@
 
 The nodes of a network are taken as one chain, the branches of a residual block one after the other,
 and folded together at the least cost, as ``hwflow build`` does: width converters and FIFOs between
-two nodes are priced by their lanes. Figures of a build differ by what it alone knows: the trained
+two nodes are folded by their lanes. Figures of a build differ by what it alone knows: the trained
 thresholds, weights and FIFO depths. All figures are estimated.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 
 from hwflow.cost.foldings import MOST_LANES, SLACK_WORDS, Option, options
@@ -23,23 +23,62 @@ from hwflow.errors import ConfigError
 PROVENANCE = "estimated"
 # What a BRAM36 and a DSP are worth in LUTs, and the share of the pace from which on a matrix unit
 # must not wait for a window generator: as hwflow.dataflow.folding.plan and .streams have them.
-_BRAM36_LUTS, _DSP_LUTS = 380, 121
+PRICES = Resources(lut=1.0, bram36=380.0, dsp=121.0)
 _CRITICAL_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class LayerEstimate:
-    """A node at its folding: ``cycles`` per frame; ``resources``: with what stands in front.
+class Folded:
+    """A folding of a node; ``own``: what its blocks take."""
 
-    ``pe``, ``simd``: of a matrix unit.
-    """
+    option: Option
+    own: Resources
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """A node as it is folded; ``in_front``: width converter and FIFO."""
 
     name: str
-    kind: str
-    cycles: int
-    resources: Resources
-    pe: int | None = None
-    simd: int | None = None
+    folded: Folded
+    in_front: Resources
+
+    @property
+    def kind(self) -> str:
+        """Of its block."""
+        return self.folded.option.blocks[0].kind
+
+    @property
+    def cycles(self) -> int:
+        """Per frame."""
+        return self.folded.option.cycles
+
+    @property
+    def resources(self) -> Resources:
+        """With what stands in front."""
+        return self.folded.own + self.in_front
+
+    @property
+    def in_lanes(self) -> int:
+        """Values a clock that go in."""
+        return self.folded.option.in_lanes
+
+    @property
+    def out_lanes(self) -> int:
+        """Values a clock that come out."""
+        return self.folded.option.out_lanes
+
+    @property
+    def pe(self) -> int | None:
+        """Of a matrix unit."""
+        matrix = self.folded.option.matrix
+        return None if matrix is None else matrix.pe
+
+    @property
+    def simd(self) -> int | None:
+        """Of a matrix unit."""
+        matrix = self.folded.option.matrix
+        return None if matrix is None else matrix.simd
 
 
 @dataclass(frozen=True)
@@ -61,69 +100,108 @@ class NetworkEstimate:
 
 @dataclass(frozen=True)
 class _Way:
-    """The cheapest way to an option: its worth in LUTs, and the nodes on it."""
+    """The cheapest way to an option: its worth, the option, and the nodes on it."""
 
     worth: float
     option: Option
     told: tuple[LayerEstimate, ...]
 
 
-def estimate(nodes: Sequence[Node], *, target_ii: int) -> NetworkEstimate:
+def estimate(
+    nodes: Sequence[Node], *, target_ii: int, prices: Resources = PRICES
+) -> NetworkEstimate:
     """Return the cheapest folding of ``nodes`` within ``target_ii`` cycles a frame.
+
+    ``prices``: what one of each resource counts.
 
     Raises:
         ConfigError: naming a node that no folding makes so fast, alone or with the one in front.
     """
+    found, passed = _fold(nodes, target_ii, prices)
+    if found is None:
+        before = nodes[passed - 1] if passed else None
+        raise ConfigError(_too_slow(before, nodes[passed], target_ii))
+    return found
+
+
+def within(nodes: Sequence[Node], *, target_ii: int, prices: Resources) -> NetworkEstimate | None:
+    """Return what ``estimate`` does, or None where no folding is so fast."""
+    return _fold(nodes, target_ii, prices)[0]
+
+
+def _fold(
+    nodes: Sequence[Node], target_ii: int, prices: Resources
+) -> tuple[NetworkEstimate | None, int]:
+    """Return the cheapest folding, if there is one, and how many nodes can be folded in a row."""
     ways: list[_Way] = []
     before: Node | None = None
-    for node in nodes:
-        fast = [option for option in options(node) if option.cycles <= target_ii]
-        found = (_cheapest(node, option, before, ways, target_ii) for option in _useful(fast))
+    for passed, node in enumerate(nodes):
+        fast = [each for each in foldings(node) if each.option.cycles <= target_ii]
+        useful = _useful(fast, prices)
+        found = (_cheapest(node, each, before, ways, target_ii, prices) for each in useful)
         ways = [way for way in found if way is not None]
         if not ways:
-            raise ConfigError(_too_slow(before, node, target_ii))
+            return None, passed
         before = node
-    return NetworkEstimate(min(ways, key=lambda way: way.worth).told)
+    return NetworkEstimate(min(ways, key=lambda way: way.worth).told), len(nodes)
 
 
-def _useful(found: Sequence[Option]) -> list[Option]:
+def worth(resources: Resources, prices: Resources) -> float:
+    """Return what ``resources`` count at ``prices`` of one each."""
+    return (
+        resources.lut * prices.lut
+        + resources.lutram * prices.lutram
+        + resources.ff * prices.ff
+        + resources.dsp * prices.dsp
+        + resources.bram36 * prices.bram36
+    )
+
+
+@lru_cache(maxsize=1024)
+def foldings(node: Node) -> tuple[Folded, ...]:
+    """Return every folding of ``node`` and what it takes."""
+    return tuple(
+        Folded(option, sum((price(block) for block in option.blocks), Resources()))
+        for option in options(node)
+    )
+
+
+def _useful(found: Sequence[Folded], prices: Resources) -> list[Folded]:
     """Return the cheapest of those with the same lanes; more lanes than these only cost more."""
-    best: dict[tuple[int, int], Option] = {}
-    for option in found:
-        key = option.in_lanes, option.out_lanes
-        if key not in best or _worth(_own(option)) < _worth(_own(best[key])):
-            best[key] = option
-    return list(best.values())
+    best: dict[tuple[int, int], tuple[float, Folded]] = {}
+    for each in found:
+        key = each.option.in_lanes, each.option.out_lanes
+        own = worth(each.own, prices)
+        if key not in best or own < best[key][0]:
+            best[key] = own, each
+    return [each for _, each in best.values()]
 
 
 def _cheapest(
-    node: Node, option: Option, before: Node | None, ways: Sequence[_Way], target: int
+    node: Node,
+    folded: Folded,
+    before: Node | None,
+    ways: Sequence[_Way],
+    target: int,
+    prices: Resources,
 ) -> _Way | None:
-    """Return the cheapest way to ``option`` of ``node``; None where it fits behind none of them."""
-    own = _own(option)
-    found: _Way | None = None
-    link = Resources()
+    """Return the cheapest way to ``folded`` of ``node``; None where it fits behind none of them."""
+    option, own = folded.option, worth(folded.own, prices)
+    if before is None:
+        return _Way(own, option, (LayerEstimate(node.name, folded, Resources()),))
+    found: tuple[float, _Way, Resources] | None = None
     for way in ways:
         between = _link(way.option, option, before, node, target)
         if between is None:
             continue
-        worth = way.worth + _worth(between)
-        if found is None or worth < found.worth:
-            found, link = _Way(worth, way.option, way.told), between
-    matrix = option.matrix
-    told = LayerEstimate(
-        node.name,
-        option.blocks[0].kind,
-        option.cycles,
-        own + link,
-        None if matrix is None else matrix.pe,
-        None if matrix is None else matrix.simd,
-    )
-    if before is None:
-        return _Way(_worth(own), option, (told,))
+        cost = way.worth + worth(between, prices)
+        if found is None or cost < found[0]:
+            found = cost, way, between
     if found is None:
         return None
-    return _Way(found.worth + _worth(own), option, (*found.told, told))
+    cost, way, between = found
+    layer = LayerEstimate(node.name, folded, between)
+    return _Way(cost + own, option, (*way.told, layer))
 
 
 def _link(
@@ -159,13 +237,14 @@ def _stream(in_lanes: int, out_lanes: int, words: int, bits: int) -> Resources:
     return converter + price(Fifo(words, in_lanes * bits))
 
 
-def _worth(resources: Resources) -> float:
-    return resources.lut + _BRAM36_LUTS * resources.bram36 + _DSP_LUTS * resources.dsp
+def fastest_cycles(nodes: Sequence[Node]) -> int:
+    """Return cycles per frame below which no folding of ``nodes`` can come."""
+    return max(min(each.option.cycles for each in foldings(node)) for node in nodes)
 
 
-@cache
-def _own(option: Option) -> Resources:
-    return sum((price(block) for block in option.blocks), Resources())
+def cycle_counts(nodes: Sequence[Node]) -> frozenset[int]:
+    """Return the cycles per frame of all foldings of all ``nodes``: no other II is of use."""
+    return frozenset(each.option.cycles for node in nodes for each in foldings(node))
 
 
 def _too_slow(before: Node | None, node: Node, target_ii: int) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-Model = Any
+from hwflow.cost.latency import PIPELINE_CYCLES
 
-# Registers from a layer's input to its output, rounded up over all kinds of layers used.
-PIPELINE_CYCLES = 16
+Model = Any
 
 
 def first_fraction(operator: Any) -> float:

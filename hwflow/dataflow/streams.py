@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hwflow.dataflow.estimate import PIPELINE_CYCLES, first_fraction
+from hwflow.cost.latency import PIPELINE_CYCLES
+from hwflow.dataflow.estimate import first_fraction
 from hwflow.dataflow.flatten import share_equal_thresholds
 
 Model = Any
