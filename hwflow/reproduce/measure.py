@@ -1,9 +1,10 @@
-"""What one variant reached, from its bundle and its training's folder."""
+"""What one variant reached, from its scores and its training's folder."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,11 @@ import numpy as np
 from hwflow.cascade.routing import oracle_accuracy, random_accuracy
 from hwflow.cascade.scores import MARGIN
 from hwflow.cascade.view import view
-from hwflow.config.bundle import StageModel, load_bundle
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
-from hwflow.lower.lowering import lower_file
-from hwflow.lower.network import Conv, Depthwise
 from hwflow.report.evaluate import Split, evaluate
 from hwflow.report.evaluation import CostCurveFigures, Evaluation, Figure, PolicyFigures
-from hwflow.report.scored import ScoredCascade, from_bundle
+from hwflow.report.scored import ScoredCascade
 from hwflow.reproduce.metrics import (
     CurveMetrics,
     Number,
@@ -27,6 +25,7 @@ from hwflow.reproduce.metrics import (
     StageMetrics,
     VariantMetrics,
 )
+from hwflow.reproduce.source import Source, StageShape
 
 VARIANT_FILE = "variant.json"
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -38,18 +37,18 @@ POINTS = 40
 def measure(
     name: str,
     about: str,
+    source: Source,
     *,
     seed: int,
-    bundle_dir: Path,
     train_dir: Path,
     progress: Progress = silent,
 ) -> VariantMetrics:
-    """Return what the variant in ``bundle_dir`` and ``train_dir`` reached.
+    """Return what the variant of ``source``, trained in ``train_dir``, reached.
 
     Raises:
-        ConfigError: the bundle is damaged, or has no labelled scores of a split.
+        ConfigError: there are no labelled scores of a split, or no log of the training.
     """
-    bundle, cascade = load_bundle(bundle_dir), from_bundle(bundle_dir)
+    cascade = source.cascade
     test = evaluate(cascade, "test", resamples=RESAMPLES, progress=progress)
     policy_alone = evaluate(
         cascade, "validation", scores=(MARGIN,), resamples=RESAMPLES, progress=progress
@@ -59,15 +58,12 @@ def measure(
         name=name,
         about=about,
         seed=seed,
-        threshold=bundle.policy.threshold_int,
-        stages=tuple(
-            _stage(bundle_dir, stage, index, told, seed)
-            for index, stage in enumerate(bundle.stages)
-        ),
+        threshold=cascade.thresholds,
+        stages=tuple(_stage(shape, index, told, seed) for index, shape in enumerate(source.shapes)),
         policy={split: _policy(cascade, told[split], seed) for split in SPLITS},
         scores={score.score: _score(score.chosen, test, seed) for score in test.scores},
         curve=_curve(test.scores[0].curve, test, seed),
-        exactness=bundle.exactness,
+        exactness=source.exactness,
         training=Number(
             value=training_minutes(train_dir), unit="minutes", provenance="measured", seed=seed
         ),
@@ -115,25 +111,9 @@ def accuracy_number(told: Figure, *, n: int, split: Split, seed: int) -> Number:
     )
 
 
-def channels(path: Path) -> tuple[int, ...]:
-    """Return the outputs of each layer with weights of a QONNX file, the classifier last."""
-    layers = lower_file(path).layers
-    return tuple(layer.output.shape[2] for layer in layers if isinstance(layer, Conv | Depthwise))
-
-
-def _stage(
-    folder: Path, stage: StageModel, index: int, told: dict[Split, Evaluation], seed: int
-) -> StageMetrics:
+def _stage(shape: StageShape, index: int, told: dict[Split, Evaluation], seed: int) -> StageMetrics:
     return StageMetrics(
-        name=stage.name,
-        channels=channels(folder / stage.qonnx),
-        weight_bits=stage.weight_bit_width,
-        act_bits=stage.act_bit_width,
-        params=stage.params,
-        macs=stage.macs,
-        bops=stage.bops,
-        pruned=stage.pruned,
-        zeros=stage.zeros,
+        **asdict(shape),
         accuracy={
             split: accuracy_number(found.stages[index].accuracy, n=found.n, split=split, seed=seed)
             for split, found in told.items()

@@ -53,7 +53,8 @@ class StageMetrics(StrictModel):
 
     ``channels``: outputs of each layer with weights, the classifier last, as exported. ``bits``:
     of weights and of inputs, per layer. ``pruned``: fraction of the recipe's weights that went with
-    whole filters. ``zeros``: fraction of those left that are 0 where single ones were pruned.
+    whole filters. ``zeros``: fraction of those left that are 0 where single ones were pruned;
+    of exported ones.
     """
 
     name: str
@@ -64,7 +65,7 @@ class StageMetrics(StrictModel):
     macs: int
     bops: int
     pruned: float
-    zeros: float
+    zeros: float | None = None
     accuracy: dict[Split, Number]
 
 
@@ -129,9 +130,9 @@ class VariantMetrics(StrictModel):
     """What a variant reached.
 
     ``threshold``: on the integer margin, per decision. ``policy``: by split. ``curve``: of the
-    compared cascades alone. ``exactness``: links of the export. ``training``: of all that is
-    behind its networks, shared with other variants or not. ``frames``: of each split; validation
-    frames count in ``copies`` translations.
+    compared cascades alone. ``exactness``: links of the export; none of what is not exported.
+    ``training``: of all that is behind its networks, shared with other variants or not.
+    ``frames``: of each split; validation frames count in ``copies`` translations.
     """
 
     name: str

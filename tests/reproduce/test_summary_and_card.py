@@ -127,7 +127,7 @@ def test_the_card_says_what_the_metrics_say():
     assert "| `separate.loss` | ≤ 0.1 | 0 | met |" in text
     assert "| `separate.loss` | ≤ -1.0 | 0 | **missed** |" in text
     assert claim(told, "separate") in text
-    assert "100 integers of all variants and seeds" in text
+    assert "100 integers of the exported variants (" in text
     assert "| w4a4 | 90.00 ± 0.00 % | 50.00 ± 0.00 M |" in text
     assert "| neg_entropy | – | – |" in text
     assert "None" not in text
