@@ -24,6 +24,7 @@ from hwflow.config.data_root import DataRoot
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import ON_CPU
 from hwflow.data.cifar import CIFAR10, CIFAR100
+from hwflow.errors import ConfigError
 from hwflow.export import export
 from hwflow.train import check, read_train_result, train
 
@@ -39,7 +40,7 @@ def write_cifar10(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def write_cifar100(root: Path, patch: pytest.MonkeyPatch) -> None:
-    train, test = (labelled(n, 100, (32, 32, 3), n) for n in (100, 20))
+    train, test = (labelled(n, 100, (32, 32, 3), n) for n in (60, 10))
     patch.setattr("hwflow.data.CIFAR100", write_cifar(root, train, test, base=CIFAR100))
 
 
@@ -85,8 +86,8 @@ CASES = {
     ),
     "cifar100": Case(
         write_cifar100,
-        widths=(0.0625, 0.5),
-        changes=("dataset.validation=20",),
+        widths=(0.0625, 0.25),
+        changes=("dataset.validation=10",),
         classes=100,
         frame_shape=(32, 32, 3),
         phases=(["float", "w4a1"], ["float", "w8a8"]),
@@ -221,3 +222,16 @@ def test_names_the_hardware_to_expect(name, root):
         assert stage["bram36"] * 36_864 + stage["lut"] * 64 > stage["weight_bits"]
     first, last = (stage["bops"] for stage in found["stages"])
     assert first < last / 5
+
+
+def test_a_folder_of_pictures_says_how_many_classes_so_its_absence_is_told(root):
+    root.mkdir()
+    with pytest.raises(ConfigError, match=r"ImageNet: not found; .*--data"):
+        expected(load(Recipe, recipe_file("imagenet")), DataRoot(root), 5_000_000)
+
+
+def test_hardware_that_cannot_be_so_fast_is_told_with_the_layer(root):
+    write_imagenet(root / "imagenet")
+    told = load(Recipe, recipe_file("imagenet"), overrides=("dataset.validation=10",))
+    with pytest.raises(ConfigError, match=r"--target-ii 60000: stage stage0: layer conv0: .*68644"):
+        expected(told, DataRoot(root), 60_000)
