@@ -50,7 +50,7 @@ def write_tiny_imagenet(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hwflow.data.TINY_IMAGENET", known)
 
 
-def write_three_classes(root: Path, patch: pytest.MonkeyPatch) -> None:
+def write_three_classes(root: Path, _: pytest.MonkeyPatch | None = None) -> None:
     write_imagenet(root / "imagenet", classes=("n01", "n02", "n03"))
 
 
@@ -60,7 +60,7 @@ class Case:
 
     ``widths``: of each stage's network. ``phases``: of each stage alone, and ``joint`` of both
     together, an epoch each. ``channels``: outputs left of each stage's layers; none where no filter
-    is removed.
+    is removed. ``weights``: of the networks as they are, with so many ``classes``.
     """
 
     write: Callable[[Path, pytest.MonkeyPatch], None]
@@ -71,6 +71,7 @@ class Case:
     phases: tuple[list[str], list[str]]
     joint: list[str]
     channels: tuple[tuple[int, ...] | None, tuple[int, ...] | None]
+    weights: tuple[int, int]
 
 
 CASES = {
@@ -83,6 +84,7 @@ CASES = {
         phases=(["float", "w1a1"], ["float", "w8a8"]),
         joint=["prune", "tune"],
         channels=((6, 6, 12, 12, 24, 24, 48, 48), (6, 6, 12, 12, 24, 24)),
+        weights=(1_542_848, 307_040),
     ),
     "cifar100": Case(
         write_cifar100,
@@ -93,6 +95,7 @@ CASES = {
         phases=(["float", "w4a1"], ["float", "w8a8"]),
         joint=["prune", "tune"],
         channels=((6, 6, 12, 12, 24, 24, 24), None),
+        weights=(8_820_096, 1_092_960),
     ),
     "tiny_imagenet": Case(
         write_tiny_imagenet,
@@ -103,6 +106,7 @@ CASES = {
         phases=(["float", "w8a2"], ["float", "w8a8"]),
         joint=["joint"],
         channels=(None, None),
+        weights=(2_841_440, 11_261_632),
     ),
     "imagenet": Case(
         write_three_classes,
@@ -113,6 +117,7 @@ CASES = {
         phases=(["float", "w8a2"], ["float", "w8a8"]),
         joint=["joint"],
         channels=(None, None),
+        weights=(11_168_448, 11_168_448),
     ),
 }
 
@@ -212,10 +217,11 @@ def test_every_phase_fits_the_frames_as_they_are(name):
 def test_names_the_hardware_to_expect(name, root):
     target, few = 5_000_000, ()
     if name == "imagenet":
-        write_imagenet(root / "imagenet")
+        write_three_classes(root)
         few = ("dataset.validation=10",)
     told = load(Recipe, recipe_file(name), overrides=few)
     found, _ = expected(told, DataRoot(root), target)
+    assert tuple(stage["params"] for stage in found["stages"]) == CASES[name].weights
     for stage in found["stages"]:
         assert target / 5 < stage["cycles"] <= target
         # No weight lies outside the fabric: 36,864 bits a BRAM36, 64 a LUT.
@@ -231,7 +237,7 @@ def test_a_folder_of_pictures_says_how_many_classes_so_its_absence_is_told(root)
 
 
 def test_hardware_that_cannot_be_so_fast_is_told_with_the_layer(root):
-    write_imagenet(root / "imagenet")
+    write_three_classes(root)
     told = load(Recipe, recipe_file("imagenet"), overrides=("dataset.validation=10",))
     with pytest.raises(ConfigError, match=r"--target-ii 60000: stage stage0: layer conv0: .*68644"):
         expected(told, DataRoot(root), 60_000)
