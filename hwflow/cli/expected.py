@@ -22,18 +22,19 @@ def expected(recipe: Recipe, data: DataRoot, target_ii: int) -> tuple[Data, Tabl
     """
     shape, classes = recipe.dataset.frame_shape, _classes(recipe, data)
     stages = [_stage(stage, shape, classes, target_ii) for stage in recipe.stages]
+    # A column per stage: figures of large networks have too many digits to stand side by side.
     table = Table(
         title=f"expected at {target_ii:,} cycles a frame or fewer; estimated", title_justify="left"
     )
-    for column, heading in _COLUMNS.items():
-        table.add_column(heading, justify="left" if column == "name" else "right")
+    table.add_column("stage")
     for stage in stages:
-        table.add_row(*(_shown(stage[column]) for column in _COLUMNS))
+        table.add_column(stage["name"], justify="right")
+    for figure, heading in _FIGURES.items():
+        table.add_row(heading, *(f"{stage[figure]:,}" for stage in stages))
     return {"target_ii_cycles": target_ii, "provenance": "estimated", "stages": stages}, table
 
 
-_COLUMNS = {
-    "name": "stage",
+_FIGURES = {
     "params": "weights",
     "weight_bits": "weight bits",
     "macs": "MACs",
@@ -94,7 +95,3 @@ def _stage(stage: StageRecipe, shape: tuple[int, int, int], classes: int, target
             for layer in found.layers
         ],
     }
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:,}"

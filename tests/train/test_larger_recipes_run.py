@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import tiny  # noqa: F401, one thread
 from conftest import ROOT
 from data_files import labelled, write_cifar, write_imagenet, write_tiny
+from rich.console import Console
 
 from hwflow.cli.expected import expected
 from hwflow.config.base import load
@@ -220,9 +222,13 @@ def test_names_the_hardware_to_expect(name, root):
         write_three_classes(root)
         few = ("dataset.validation=10",)
     told = load(Recipe, recipe_file(name), overrides=few)
-    found, _ = expected(told, DataRoot(root), target)
+    found, table = expected(told, DataRoot(root), target)
+    console = Console(file=StringIO(), width=80)
+    console.print(table)
+    shown = console.file.getvalue()
     assert tuple(stage["params"] for stage in found["stages"]) == CASES[name].weights
     for stage in found["stages"]:
+        assert all(f"{stage[figure]:,} " in shown for figure in ("macs", "bops", "weight_bits"))
         assert target / 5 < stage["cycles"] <= target
         # No weight lies outside the fabric: 36,864 bits a BRAM36, 64 a LUT.
         assert stage["bram36"] * 36_864 + stage["lut"] * 64 > stage["weight_bits"]
