@@ -17,10 +17,11 @@ BinaryWeight = Literal["sign", "xnor"]
 WideWeight = Literal["int", "dorefa", "learned_step"]
 WeightQuantiser = BinaryWeight | WideWeight
 WideAct = Literal["uint", "hwgq", "dorefa", "pact", "learned_step"]
-ActQuantiser = Literal["sign"] | WideAct
+BinaryAct = Literal["sign", "approx_sign"]
+ActQuantiser = BinaryAct | WideAct
 Scale = Literal["power_of_two", "float"]
 
-_BINARY = ("sign", "xnor")
+_BINARY = ("sign", "xnor", "approx_sign")
 T = TypeVar("T")
 
 
@@ -174,9 +175,9 @@ class NetworkRecipe(GrownModel):
     always uint8). 1 means {-1, +1}.
 
     ``weight_quantiser``, ``act_quantiser``: one name, or one per layer. One-bit layers have
-    quantisers of their own (weights ``sign``, ``xnor``; activations ``sign``): a single name holds
-    for the layers that it fits, the others get ``sign``, and ``int`` or ``uint`` where there are
-    more bits. ``scale``: whether scales are rounded to powers of two.
+    quantisers of their own (weights ``sign``, ``xnor``; activations ``sign``, ``approx_sign``): a
+    single name holds for the layers that it fits, the others get ``sign``, and ``int`` or ``uint``
+    where there are more bits. ``scale``: whether scales are rounded to powers of two.
     """
 
     later: ClassVar[frozenset[str]] = frozenset({"weight_quantiser", "act_quantiser", "scale"})

@@ -1,6 +1,8 @@
 """Quantisers of activations by name, in the forms of ``hwflow.nets.form``.
 
 - ``sign``: ±1, the gradient where |x| ≤ 1 (Hubara et al. 2016, equations 1 and 4).
+- ``approx_sign``: ±1, the gradient times 2 - 2 |x| there (Liu et al. 2018, Bi-Real Net,
+  arXiv 1808.00278: derivative of a piecewise polynomial that is closer to the sign than a clamp).
 - ``uint``: round(x / s) clamped to k-bit codes, constant range of four standard deviations of a
   batch-normalised activation.
 - ``hwgq``: the same on the step that suits a half Gaussian, clipped first (after Cai et al. 2017,
@@ -31,7 +33,7 @@ from hwflow.nets.quantisers import (
     UintAct,
 )
 from hwflow.nets.scales import ConstScale, LearnedScale, value_of
-from hwflow.nets.ste import clamp_round, round_clamp, sign
+from hwflow.nets.ste import approx_sign, clamp_round, round_clamp, sign, tent_gradient
 from hwflow.nets.weights import clip
 
 # A batch-normalised activation has unit variance; four deviations lose next to nothing.
@@ -68,7 +70,7 @@ def act_scale(bits: int) -> float:
 def new_scale(name: ActQuantiser, bits: int, *, power_of_two: bool) -> nn.Module:
     """Return the scale of a ``bits``-bit activation."""
     highest = 2**bits - 1
-    if name == "sign":
+    if name in ("sign", "approx_sign"):
         return ConstScale(1.0)
     if name in ("pact", "learned_step"):
         return LearnedScale(
@@ -110,7 +112,7 @@ class Activation(nn.Module):
             self.step = scale
         # Range of a canonical quantiser; none where the scale is learned, or not a power of two.
         self._range: float | None = None
-        if isinstance(scale, ConstScale) and name in ("sign", "uint"):
+        if isinstance(scale, ConstScale) and name in ("sign", "approx_sign", "uint"):
             self._range = scale.value * (self.high + 1) if scale.power_of_two else None
         if form is Form.BREVITAS:
             self.quant = self._brevitas()
@@ -146,7 +148,9 @@ class Activation(nn.Module):
             quantised: Tensor = self.quant(x)
             return quantised
         if self.binary:
-            return sign(x) if self.form is Form.FAST else nn.functional.hardtanh(x)
+            if self.form is Form.FLOAT:
+                return nn.functional.hardtanh(x)
+            return approx_sign(x) if self.name == "approx_sign" else sign(x)
         if self.form is Form.FLOAT:
             return self._clipped(x)
         if self._range is not None:
@@ -160,6 +164,14 @@ class Activation(nn.Module):
         return torch.clamp(x, self.low * scale, self.high * scale)
 
     def _brevitas(self) -> nn.Module:
+        if self.name == "approx_sign" and self.binary:
+            return QuantAct(
+                act_impl=_Tent(),
+                passthrough_act=True,
+                input_quant=None,
+                act_quant=BipolarAct,
+                return_quant_tensor=False,
+            )
         if self.binary:
             return QuantIdentity(act_quant=BipolarAct)
         bits = self.bits + self.signed
@@ -191,3 +203,10 @@ class _Clip(nn.Module):
         act = self._act[0]
         x = x if act.low else torch.relu(x)
         return clip(x, act.scale(x), act.low, act.high)
+
+
+class _Tent(nn.Module):
+    """Leaves values as they are; gradients are those of ``approx_sign``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tent_gradient(x)

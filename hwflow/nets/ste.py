@@ -27,6 +27,22 @@ def sign(x: Tensor) -> Tensor:
     return signs
 
 
+def approx_sign(x: Tensor) -> Tensor:
+    """Return -1 or +1 for each of ``x``, 0 to +1; the gradient is times max(0, 2 - 2 |x|).
+
+    Liu et al. 2018 (Bi-Real Net, arXiv 1808.00278): the derivative of a piecewise polynomial that
+    is closer to the sign than a clamp is.
+    """
+    signs: Tensor = _ApproxSign.apply(x)  # type: ignore[no-untyped-call]
+    return signs
+
+
+def tent_gradient(x: Tensor) -> Tensor:
+    """Return ``x``; the gradient is times max(0, 2 - 2 |x|), as that of ``approx_sign``."""
+    same: Tensor = _Tent.apply(x)  # type: ignore[no-untyped-call]
+    return same
+
+
 def round_clamp(x: Tensor, scale: float, low: int, high: int) -> Tensor:
     """Return round(x / scale), clamped to ``low`` … ``high``, times ``scale``, a power of two.
 
@@ -59,6 +75,25 @@ class _Sign(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return _inside(grad, x, -_ABOVE_ONE, _ABOVE_ONE)
+
+
+class _ApproxSign(_Sign):
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * torch.relu(2.0 - 2.0 * x.abs())
+
+
+class _Tent(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * torch.relu(2.0 - 2.0 * x.abs())
 
 
 class _RoundClamp(torch.autograd.Function):

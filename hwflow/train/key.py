@@ -81,7 +81,7 @@ def _behind_start(stage: StageRecipe) -> set[str]:
 
 
 def _quantisers(names: Sequence[str], bits: Sequence[int], *, usual: bool) -> list[str]:
-    plain = {"int", "uint", "sign"} if usual else set()
+    plain = {"int", "uint", "sign", "approx_sign"} if usual else set()
     return [
         name if name in plain else f"{name} {width}"
         for name, width in zip(names, bits, strict=True)
