@@ -105,9 +105,9 @@ def configurations(draw):
             draw(st.sampled_from(["sign", "xnor"])) if bits == 1 else wide
             for bits in changes["weight_bit_width"]
         ]
-    if max(acts) > 1:
-        name = draw(st.sampled_from(["uint", "hwgq", "dorefa", "pact", "learned_step"]))
-        changes["act_quantiser"] = name
+    name = draw(st.sampled_from(["uint", "hwgq", "dorefa", "pact", "learned_step"]))
+    binary = draw(st.sampled_from(["sign", "approx_sign"]))
+    changes["act_quantiser"] = [binary if bits == 1 else name for bits in acts]
     return family, {**changes, "scale": draw(st.sampled_from(["power_of_two", "float"]))}
 
 
@@ -115,6 +115,10 @@ def check(configuration):
     family, changes = configuration
     with tempfile.TemporaryDirectory() as folder:
         proved(family, folder, **changes)
+
+
+def test_other_gradients_of_the_sign_are_exported_alike(tmp_path):
+    proved("vgg_tiny", tmp_path, weight_bit_width=1, act_bit_width=1, act_quantiser="approx_sign")
 
 
 # Without shrinking, which would train and export for many minutes.
