@@ -77,6 +77,6 @@ def export_stage(
 
 def _zeros(network: StageNet) -> float:
     """Return the share of zeros among the integer weights of ``network``, in Brevitas form."""
-    units = [*network.units(), network.classifier]
-    codes = np.concatenate([integer_weights(unit)[0].ravel() for unit in units])
+    layers = network.weight_layers()
+    codes = np.concatenate([integer_weights(unit)[0].ravel() for unit in layers])
     return float(np.mean(codes == 0))

@@ -77,11 +77,15 @@ class _Sign(torch.autograd.Function):
         return _inside(grad, x, -_ABOVE_ONE, _ABOVE_ONE)
 
 
+def _tent(grad: Tensor, x: Tensor) -> Tensor:
+    return grad * torch.relu(2.0 - 2.0 * x.abs())
+
+
 class _ApproxSign(_Sign):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grad * torch.relu(2.0 - 2.0 * x.abs())
+        return _tent(grad, x)
 
 
 class _Tent(torch.autograd.Function):
@@ -93,7 +97,7 @@ class _Tent(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grad * torch.relu(2.0 - 2.0 * x.abs())
+        return _tent(grad, x)
 
 
 class _RoundClamp(torch.autograd.Function):

@@ -67,8 +67,10 @@ def train_jointly(
     )
     if task.missing:
         _run(task, splits, data, progress)
-    done = [intact_stage(folder, stage.name, place=PLACE) for stage in recipe.stages]
-    return tuple(each for each in done if each is not None)
+    found = [intact_stage(folder, stage.name, place=PLACE) for stage in recipe.stages]
+    done = tuple(each for each in found if each is not None)
+    assert len(done) == len(found), "the run has written what was missing"
+    return done
 
 
 def _missing(recipe: Recipe, folder: Path, inputs: Sequence[dict[str, object]]) -> tuple[int, ...]:

@@ -124,8 +124,7 @@ class WeightPruner:
         return mask.view_as(weight)
 
     def _weights(self) -> list[Any]:
-        units = [*self._network.units(), self._network.classifier]
-        return [unit.layer.weight for unit in units]
+        return [unit.layer.weight for unit in self._network.weight_layers()]
 
 
 Pruner = FilterPruner | WeightPruner
