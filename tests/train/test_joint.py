@@ -105,6 +105,31 @@ def test_interrupted_runs_give_the_weights_of_an_uninterrupted_one(pruned, tmp_p
     assert files(tmp_path) == files(folder)
 
 
+def test_a_run_goes_on_with_the_masks_it_had(pruned, tmp_path):
+    """Interrupted behind the second pruning, at step 16, with the next one at the epoch's end."""
+    _, alone, _ = pruned
+    told = cascade({**JOINT, "pruning_epochs": 2}, last={**FILTERS, "sparsity": 0.5})
+    whole = tmp_path / "whole"
+    train(told, whole, known=[alone])
+    halted = tmp_path / "halted"
+    for stop in (20, 26):
+        with pytest.raises(InterruptedTrainingError):
+            train(told, halted, options=OFTEN, progress=stop_at(stop), known=[alone])
+    train(told, halted, options=OFTEN, known=[alone])
+    assert files(halted) == files(whole)
+
+
+def test_a_stage_of_another_recipe_is_not_taken(pruned, tmp_path, caplog):
+    _, folder, _ = pruned
+    told = recipe(stage_data(training={"epochs": 1, "lr": 0.001}))
+    train(told, tmp_path / "known", known=[folder])
+    assert "thrown away" not in caplog.text, "nothing came that had to go"
+    train(told, tmp_path / "own")
+    name = "stage0.safetensors"
+    assert files(tmp_path / "known")[name] == files(tmp_path / "own")[name]
+    assert files(tmp_path / "own")[name] != files(folder)[name]
+
+
 def stop_at(step):
     def progress(what, done, total):
         if "joint" in what and done >= step:
