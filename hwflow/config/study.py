@@ -12,7 +12,7 @@ from hwflow.config.dataset import Seed
 from hwflow.config.network import BitWidth
 
 STUDY_FILE = "study.yaml"
-_LOSS = re.compile(r"\.at_([0-9.e-]+)_")
+_LIMIT = re.compile(r"\.(at|within)_([0-9.e-]+)_")
 
 
 class Goal(StrictModel):
@@ -41,6 +41,8 @@ class Study(StrictModel):
     committed. ``single_bits``: weight and activation bits of the single networks of the last
     stage's topology. ``losses``: accuracies given up, as fractions, against the last stage before
     it is pruned: a cascade is told of at thresholds that lose so much on validation frames.
+    ``budgets``: average BOPs, as fractions of those of that stage: it is told of at thresholds that
+    take so many on validation frames.
     ``board``: whose resources a cascade, or a single network, may fill.
     """
 
@@ -50,6 +52,7 @@ class Study(StrictModel):
     single_bits: Annotated[tuple[BitWidth, ...], Field(min_length=1)] = (8, 4, 3, 2)
     board: Literal["pynq-z1", "pynq-z2"] = "pynq-z2"
     losses: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = ()
+    budgets: tuple[Annotated[float, Field(gt=0)], ...] = ()
     goals: tuple[Goal, ...] = ()
 
     @model_validator(mode="after")
@@ -58,14 +61,19 @@ class Study(StrictModel):
             ("seeds", self.seeds),
             ("single_bits", self.single_bits),
             ("losses", self.losses),
+            ("budgets", self.budgets),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name}: each once, got {list(values)}")
         for goal in self.goals:
-            loss = _LOSS.search(goal.figure)
-            if loss is not None and float(loss[1]) not in self.losses:
+            limit = _LIMIT.search(goal.figure)
+            if limit is None:
+                continue
+            field = "losses" if limit[1] == "at" else "budgets"
+            known = getattr(self, field)
+            if float(limit[2]) not in known:
                 raise ValueError(
-                    f"goals: {goal.figure}: {loss[1]} is not one of losses, {list(self.losses)}"
+                    f"goals: {goal.figure}: {limit[2]} is not one of {field}, {list(known)}"
                 )
         if self.bundle_seed not in self.seeds:
             raise ValueError(

@@ -11,7 +11,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
 from hwflow.log import Progress, silent
 from hwflow.report.scored import from_bundle
-from hwflow.reproduce.compare import Candidate, Fitter, allow, compare, mark_front
+from hwflow.reproduce.compare import Candidate, Fitter, compare, mark_front, within_limits
 from hwflow.reproduce.metrics import (
     Metrics,
     Number,
@@ -64,9 +64,9 @@ def assemble_seed(
             policy=variant.policy,
             fit=fit_of(variant, range(len(variant.stages))),
         )
-        allowed = allow(candidate, found[unpruned(recipe)], study.losses)
+        limited = within_limits(candidate, found[unpruned(recipe)], study)
         told = compare(candidate, singles)
-        comparisons.append(told.model_copy(update={"allowed": allowed}))
+        comparisons.append(told.model_copy(update={"limited": limited}))
     return SeedMetrics(
         seed=found[shown[-1]].seed,
         variants=tuple(

@@ -24,6 +24,7 @@ from hwflow.reproduce.metrics import (
     Metrics,
     VariantMetrics,
 )
+from hwflow.reproduce.summary import LIMITS
 from hwflow.reproduce.template import render
 from hwflow.reproduce.verdict import claim, verdicts
 
@@ -56,6 +57,7 @@ def card(metrics: Metrics) -> str:
         equals={name: list(_equals(metrics, name)) for name in compared},
         fronts=_fronts(metrics),
         fits=_fits(metrics),
+        limits=_limits(metrics),
         compared_integers=sum(link.compared for link in links),
         mismatches=sum(link.mismatches for link in links),
         activations=_compared(head, "activations"),
@@ -115,6 +117,18 @@ def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:
             f"Seed {one.seed}: at equal accuracy {told.equal_accuracy.value:.3f} of the BOPs of "
             f"{told.equal_single}."
         )
+
+
+def _limits(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+    """Return cascade, what it may lose, what it may take, and the beginning of its figures."""
+    rows = []
+    for told in metrics.bundle.comparisons:
+        for each in told.limited:
+            key = f"{told.cascade}.{LIMITS[each.of]}_{each.limit:g}"
+            loss = f"{100 * each.limit:g} %" if each.of == "loss" else ""
+            budget = f"{each.limit:g}" if each.of == "bops" else ""
+            rows.append((told.cascade, loss, budget, key))
+    return rows
 
 
 def _fronts(metrics: Metrics) -> dict[str, int]:

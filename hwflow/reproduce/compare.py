@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwflow.cascade.cost import expected_bops
-from hwflow.cascade.goals import AccuracyGoal
+from hwflow.cascade.goals import AccuracyGoal, CostGoal, Goal
 from hwflow.cascade.view import Cuts, View, view
+from hwflow.config.study import Study
 from hwflow.report.scored import ScoredCascade
 from hwflow.reproduce.metrics import (
-    Allowed,
     Comparison,
     HardwareMetrics,
+    Limit,
+    Limited,
     Match,
     Number,
     Point,
@@ -86,30 +88,35 @@ def reach(exit_rate: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(each) for each in np.clip(left, 0.0, 1.0))
 
 
-def allow(
-    candidate: Candidate, reference: VariantMetrics, losses: Sequence[float]
-) -> tuple[Allowed, ...]:
-    """Return ``candidate`` at thresholds that lose so much against ``reference``'s last stage."""
-    return tuple(_allowed(candidate, reference, loss) for loss in losses)
-
-
-def _allowed(candidate: Candidate, reference: VariantMetrics, loss: float) -> Allowed:
+def within_limits(
+    candidate: Candidate, reference: VariantMetrics, study: Study
+) -> tuple[Limited, ...]:
+    """Return ``candidate`` at the study's losses and budgets against ``reference``'s last stage."""
     last = reference.stages[-1]
-    point = point_at(candidate, last.accuracy["validation"].value - loss)
-    if point is None:
-        return Allowed(loss=loss, reference=reference.name)
-    lost = last.accuracy["test"].value - point.accuracy.value
-    return Allowed(
-        loss=loss,
-        reference=reference.name,
-        point=point,
-        lost=point.accuracy.model_copy(update={"value": lost}),
-        bops_ratio=ratio(point.avg_bops, last.bops),
-    )
+    accuracy, bops = last.accuracy["validation"].value, candidate.scored.bops
+    goals: list[tuple[Limit, float, Goal]] = [
+        *(("loss", limit, AccuracyGoal(accuracy - limit)) for limit in study.losses),
+        *(("bops", limit, CostGoal(limit * last.bops, bops)) for limit in study.budgets),
+    ]
+    told = []
+    for of, limit, goal in goals:
+        found = Limited(of=of, limit=limit, reference=reference.name)
+        point = point_at(candidate, goal)
+        if point is not None:
+            lost = last.accuracy["test"].value - point.accuracy.value
+            found = found.model_copy(
+                update={
+                    "point": point,
+                    "lost": point.accuracy.model_copy(update={"value": lost}),
+                    "bops_ratio": ratio(point.avg_bops, last.bops),
+                }
+            )
+        told.append(found)
+    return tuple(told)
 
 
 def _match(candidate: Candidate, single: SingleMetrics) -> Match:
-    point = point_at(candidate, single.accuracy["validation"].value)
+    point = point_at(candidate, AccuracyGoal(single.accuracy["validation"].value))
     if point is None:
         return Match(
             single=single.name, more_accurate=False, fewer_bops=False, faster=False, better=False
@@ -128,14 +135,11 @@ def _match(candidate: Candidate, single: SingleMetrics) -> Match:
     )
 
 
-def point_at(candidate: Candidate, accuracy: float) -> Point | None:
-    """Return ``candidate`` at the highest exit rate with this ``accuracy`` on validation frames.
-
-    None where no threshold reaches it.
-    """
+def point_at(candidate: Candidate, goal: Goal) -> Point | None:
+    """Return ``candidate`` at thresholds for ``goal``; None where no threshold reaches it."""
     scored = candidate.scored
     chooser, test = (view(scored.split(split)) for split in ("validation", "test"))
-    cuts = AccuracyGoal(accuracy).cuts(chooser, chooser.ones)
+    cuts = goal.cuts(chooser, chooser.ones)
     if cuts is None:
         return None
     threshold = chooser.thresholds(cuts)

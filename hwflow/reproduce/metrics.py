@@ -14,6 +14,7 @@ from hwflow.config.study import Goal, Study
 METRICS_FILE, CARD_FILE, CURVE_FILE = "metrics.json", "card.md", "curve.svg"
 
 Split = Literal["validation", "test"]
+Limit = Literal["loss", "bops"]
 Interval = tuple[float, float]
 
 
@@ -176,14 +177,16 @@ class Point(StrictModel):
     hardware: HardwareMetrics
 
 
-class Allowed(StrictModel):
-    """A cascade that may lose ``loss`` (a fraction, on validation frames) against ``reference``.
+class Limited(StrictModel):
+    """A cascade at thresholds that keep a limit on validation frames, against ``reference``.
 
-    That is the last stage of this variant, which is not pruned; it is not reached if ``point`` is
-    None. ``lost``, ``bops_ratio``: against the same stage on test frames.
+    That is the last stage of this variant, which is not pruned. ``limit``, a fraction: of accuracy
+    lost against it, or of its BOPs. It cannot be kept if ``point`` is None. ``lost``,
+    ``bops_ratio``: against the same stage on test frames.
     """
 
-    loss: float
+    of: Limit
+    limit: float
     reference: str
     point: Point | None = None
     lost: Number | None = None
@@ -219,7 +222,7 @@ class Comparison(StrictModel):
     equal_single: str | None = None
     equal_accuracy: Number | None = None
     matches: tuple[Match, ...]
-    allowed: tuple[Allowed, ...] = ()
+    limited: tuple[Limited, ...] = ()
     above_front: bool
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from hwflow.config.study import Goal
 from hwflow.errors import ConfigError
 from hwflow.reproduce.compare import ratio
-from hwflow.reproduce.metrics import Number, Reached, SeedMetrics, Spread, VariantMetrics
+from hwflow.reproduce.metrics import Limit, Number, Reached, SeedMetrics, Spread, VariantMetrics
 from hwflow.reproduce.variants import JOINT, PRUNED
 
 Figures = dict[str, Number]
+LIMITS: dict[Limit, str] = {"loss": "at", "bops": "within"}
+"""What the names of figures say before a limit."""
 
 
 def figures(one: SeedMetrics) -> Figures:
@@ -24,7 +26,8 @@ def figures(one: SeedMetrics) -> Figures:
     Per compared cascade: ``equal_accuracy``, ``frames_per_s``, ``fits`` and ``above_front`` (1 or
     0), ``<part>_lut``, ``_bram36`` and ``_dsp`` of each stage, of what stands ``around`` them and
     of ``all``; ``at_<loss>_loss_of_unpruned`` and ``_bops_of_unpruned``, against the last stage of
-    ``joint``, at thresholds that may lose so much. Of ``joint`` and ``pruned``, at their own
+    ``joint``, at thresholds that may lose so much, and ``within_<budget>_…`` at those that may take
+    such a part of its BOPs. Of ``joint`` and ``pruned``, at their own
     thresholds: ``loss_of_unpruned`` and ``bops_of_unpruned``.
 
     Per single network: ``single.<name>.accuracy``, ``.bops`` and ``.frames_per_s``. And
@@ -49,10 +52,11 @@ def figures(one: SeedMetrics) -> Figures:
         }
         if fps is not None:
             found[f"{told.cascade}.frames_per_s"] = fps
-        for each in told.allowed:
+        for each in told.limited:
             if each.lost is not None and each.bops_ratio is not None:
-                found[f"{told.cascade}.at_{each.loss:g}_loss_of_unpruned"] = each.lost
-                found[f"{told.cascade}.at_{each.loss:g}_bops_of_unpruned"] = each.bops_ratio
+                key = f"{told.cascade}.{LIMITS[each.of]}_{each.limit:g}"
+                found[f"{key}_loss_of_unpruned"] = each.lost
+                found[f"{key}_bops_of_unpruned"] = each.bops_ratio
         for part, resources in told.hardware.taken.items():
             found |= {f"{told.cascade}.{part}_{name}": n for name, n in resources.items()}
         if told.equal_accuracy is not None:
@@ -119,7 +123,7 @@ def _holds(goal: Goal, got: float) -> bool:
 def _may_lack(figure: str, summary: Mapping[str, Spread]) -> bool:
     """Return whether a cascade has this figure only where it reaches what the figure is of."""
     cascade, _, rest = figure.partition(".")
-    lucky = rest in ("equal_accuracy", "frames_per_s") or rest.startswith("at_")
+    lucky = rest in ("equal_accuracy", "frames_per_s") or rest.startswith(("at_", "within_"))
     return lucky and f"{cascade}.fits" in summary
 
 

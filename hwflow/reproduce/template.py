@@ -1,4 +1,4 @@
-"""Jinja2 as the card and the chart use it: undefined names are errors, SVG is escaped."""
+"""Jinja2 as the card uses it: undefined names are errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ def render(name: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=name.endswith(".svg.j2"),
     )
     for each in ("percent", "millions", "ratio", "whole", "one_digit", "listed", "prose"):
         environment.filters[each] = getattr(words, each)

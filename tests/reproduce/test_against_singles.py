@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from hand_made import cascade, hardware, number, policy, single, split, variant
 
-from hwflow.reproduce.compare import Candidate, allow, compare, is_faster, mark_front, reach
+from hwflow.config.study import Study
+from hwflow.reproduce.compare import (
+    Candidate,
+    compare,
+    is_faster,
+    mark_front,
+    reach,
+    within_limits,
+)
 
 # Margin:  10 … 5 stage 0 is right; 4, 3 wrong; 2 right; 1 wrong. Stage 1 has all right but 2.
 # Right in all, leaving at margin ≥ t: 9 at t = 5 (and above), 8 at 4, 7 at 3, 8 at 2, 7 at 1.
@@ -165,8 +173,8 @@ def test_what_may_be_lost_is_counted_against_the_unpruned_last_stage():
     """The reference has 0.9 and 100 M BOPs on both splits: 0.8 is reached at 20, 0.9 at 50."""
     told, _ = candidate()
     reference = variant("joint", 0.9, 4e7)
-    nothing, some = allow(told, reference, (0.0, 0.1))
-    assert (nothing.loss, nothing.reference) == (0.0, "joint")
+    nothing, some = within_limits(told, reference, study(losses=(0.0, 0.1)))
+    assert (nothing.of, nothing.limit, nothing.reference) == ("loss", 0.0, "joint")
     assert nothing.point.threshold == (5,)
     assert nothing.lost.value == pytest.approx(0.0)
     assert nothing.bops_ratio.value == pytest.approx(50 / 1e8)
@@ -175,7 +183,24 @@ def test_what_may_be_lost_is_counted_against_the_unpruned_last_stage():
     assert some.bops_ratio.value == pytest.approx(20 / 1e8)
     better = reference.stages[-1].model_copy(update={"accuracy": variant_accuracy(0.95)})
     higher = reference.model_copy(update={"stages": (reference.stages[0], better)})
-    assert allow(told, higher, (0.0,))[0].point is None
+    assert within_limits(told, higher, study(losses=(0.0,)))[0].point is None
+
+
+def test_what_may_be_spent_is_a_part_of_the_unpruned_last_stages_bops():
+    """Of 100 M BOPs 45 are enough for 3 frames in 10 to go on, and 5 for no cascade at all."""
+    told, _ = candidate()
+    reference = variant("joint", 0.9, 4e7)
+    scale = reference.stages[-1].bops
+    some, too_few = within_limits(told, reference, study(budgets=(45 / scale, 5 / scale)))
+    assert some.of == "bops"
+    assert some.point.threshold == (4,)
+    assert some.bops_ratio.value == pytest.approx(40 / scale)
+    assert some.lost.value == pytest.approx(0.1)
+    assert too_few.point is None
+
+
+def study(**limits):
+    return Study(schema_version=1, seeds=(1,), bundle_seed=1, **limits)
 
 
 def variant_accuracy(value):

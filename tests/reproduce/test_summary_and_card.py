@@ -146,20 +146,17 @@ def test_the_card_names_what_does_not_fit():
     assert "`separate` does not fit: too large" in card(metrics(seed(1, fps=None)))
 
 
-def test_the_chart_is_svg_with_a_line_per_curve_and_a_mark_per_network():
+def test_the_chart_has_a_line_per_curve_and_a_mark_per_network():
+    svg = {"svg": "http://www.w3.org/2000/svg"}
     root = ET.fromstring(draw(metrics(seed(1))))
-    named = "{http://www.w3.org/2000/svg}"
-    lines = root.findall(f"{named}polyline")
-    assert len(lines) == 3, "cascade, random, ideal"
-    assert len(root.findall(f"{named}circle")) == 3
-    for line in lines:
-        for point in line.get("points").split():
-            x, y = map(float, point.split(","))
-            assert 62 <= x <= 740
-            assert 62 <= y <= 392
-    best = lines[-1].get("points").split()
-    assert float(best[0].split(",")[0]) > float(best[-1].split(",")[0]), "dearer is to the right"
-    assert float(best[0].split(",")[1]) < float(best[-1].split(",")[1]), "more accurate is above"
+    drawn = {each.get("id"): each for each in root.iterfind(".//svg:g[@id]", svg)}
+    for name in ("random routing", "ideal routing", "policy separate", "single w4a4"):
+        assert name in drawn
+    path = drawn["separate"].find("svg:path", svg).get("d").split()
+    points = [(float(x), float(y)) for x, y in zip(path[1::3], path[2::3], strict=True)]
+    assert len(points) == len(seed(1).variants[0].curve.accuracy)
+    assert points[0][0] > points[-1][0], "dearer is to the right"
+    assert points[0][1] < points[-1][1], "more accurate is above"
 
 
 def test_a_folder_that_publishing_was_killed_over_comes_back(tmp_path):

@@ -86,7 +86,12 @@ def test_without_pruning_the_joint_one_stands_for_the_model():
         ({"goals": [{"figure": "x"}]}, "one of at_least and at_most"),
         ({"goals": [{"figure": "x", "at_least": 1, "at_most": 2}]}, "one of at_least"),
         ({"losses": [0.1], "goals": [{"figure": "j.at_0.2_x", "at_most": 1}]}, r"0\.2 is not one"),
+        (
+            {"budgets": [0.1], "goals": [{"figure": "j.within_0.2_x", "at_most": 1}]},
+            r"0\.2 is not one of budgets",
+        ),
         ({"losses": [1.0]}, "losses"),
+        ({"budgets": [0.0]}, "budgets"),
         ({"seeds": []}, "seeds"),
         ({"board": "zcu102"}, "board"),
         ({"single_bits": [9]}, "single_bits"),
