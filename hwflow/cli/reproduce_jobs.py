@@ -89,7 +89,7 @@ def seed_jobs(
             variant.recipe, out=train_dir, data=data, options=options, known=(*before, *others)
         )
         chain = [training]
-        bundle_dir = folder / jobs.BUNDLE_DIR if variant.name in cascades(recipe) else None
+        bundle_dir = folder / jobs.BUNDLE_DIR if variant.name in cascades(recipe, study) else None
         if bundle_dir is not None:
             chain.append(
                 jobs.export_job(variant.recipe, train_dir=train_dir, out=bundle_dir, data=data)
@@ -169,7 +169,7 @@ def compare_job(
 ) -> Job:
     """Compare the variants of one seed, whose steps are done."""
     by_name = {each.variant.name: each for each in found}
-    shown = cascades(recipe)
+    shown = cascades(recipe, study)
     inputs = {f"{name} measured": each.measured for name, each in by_name.items()}
     inputs |= {f"{name} bundle": by_name[name].bundle for name in shown}
 

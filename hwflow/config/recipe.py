@@ -26,14 +26,17 @@ RESERVED = frozenset({"train", "run"})
 class StageRecipe(NetworkRecipe):
     """One classifier of the cascade: its network and how it is trained.
 
-    ``pruning``: what it loses while the stages train together.
+    ``pruning``: what it loses while the stages train together. ``stream``: of its random numbers;
+    without it, the place in the recipe. A stage of the same stream, and all else that counts,
+    trains to the same weights wherever it stands.
     """
 
-    later: ClassVar[frozenset[str]] = NetworkRecipe.later | {"pruning"}
+    later: ClassVar[frozenset[str]] = NetworkRecipe.later | {"pruning", "stream"}
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     training: Training
     pruning: Pruning | None = None
+    stream: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _name_is_free(self) -> Self:
@@ -106,6 +109,11 @@ class Recipe(GrownModel):
     def prunes(self) -> bool:
         """Whether any stage loses something."""
         return any(stage.pruning is not None for stage in self.stages)
+
+    def stream(self, index: int) -> int:
+        """Return the stream of random numbers of stage ``index``."""
+        own = self.stages[index].stream
+        return index if own is None else own
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -39,10 +39,11 @@ class Study(StrictModel):
 
     ``seeds``: each trains every variant anew. ``bundle_seed``: the one whose networks are
     committed. ``single_bits``: weight and activation bits of the single networks of the last
-    stage's topology. ``losses``: accuracies given up, as fractions, against the last stage before
-    it is pruned: a cascade is told of at thresholds that lose so much on validation frames.
-    ``budgets``: average BOPs, as fractions of those of that stage: it is told of at thresholds that
-    take so many on validation frames.
+    stage's topology. ``between_bits``: of one more such network each, between the last stage and
+    those before it, in a cascade of its own. ``losses``: accuracies given up, as fractions,
+    against the last stage before it is pruned: a cascade is told of at thresholds that lose so much
+    on validation frames. ``budgets``: average BOPs, as fractions of those of that stage: it is told
+    of at thresholds that take so many on validation frames.
     ``board``: whose resources a cascade, or a single network, may fill.
     """
 
@@ -50,6 +51,7 @@ class Study(StrictModel):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     bundle_seed: Seed
     single_bits: Annotated[tuple[BitWidth, ...], Field(min_length=1)] = (8, 4, 3, 2)
+    between_bits: tuple[BitWidth, ...] = ()
     board: Literal["pynq-z1", "pynq-z2"] = "pynq-z2"
     losses: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = ()
     budgets: tuple[Annotated[float, Field(gt=0)], ...] = ()
@@ -60,6 +62,7 @@ class Study(StrictModel):
         for name, values in (
             ("seeds", self.seeds),
             ("single_bits", self.single_bits),
+            ("between_bits", self.between_bits),
             ("losses", self.losses),
             ("budgets", self.budgets),
         ):

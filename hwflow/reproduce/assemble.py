@@ -50,7 +50,7 @@ def assemble_seed(
     Raises:
         ConfigError: a bundle is damaged.
     """
-    shown = cascades(recipe)
+    shown = cascades(recipe, study)
     progress("single networks", 0, len(shown) + 1)
     singles = mark_front(tuple(_singles(recipe, study, found, fit_of)))
     comparisons = []
@@ -64,7 +64,7 @@ def assemble_seed(
             policy=variant.policy,
             fit=fit_of(variant, range(len(variant.stages))),
         )
-        limited = within_limits(candidate, found[unpruned(recipe)], study)
+        limited = within_limits(candidate, found[unpruned(recipe)], study, singles)
         told = compare(candidate, singles)
         comparisons.append(told.model_copy(update={"limited": limited}))
     return SeedMetrics(

@@ -110,9 +110,6 @@ def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:
     """Yield what is said of equal accuracy: the rival may be another in each seed."""
     for one in metrics.seeds:
         told = one.comparison(cascade)
-        if told.equal_accuracy is None:
-            yield f"Seed {one.seed}: no single network is of equal accuracy."
-            continue
         yield (
             f"Seed {one.seed}: at equal accuracy {told.equal_accuracy.value:.3f} of the BOPs of "
             f"{told.equal_single}."

@@ -70,13 +70,14 @@ def compare(candidate: Candidate, singles: Sequence[SingleMetrics]) -> Compariso
     network. It counts where networks of equal accuracy are looked for.
     """
     matches = tuple(_match(candidate, one) for one in singles if not one.is_first)
-    name, ratio = _equal(candidate, singles, matches)
+    policy = candidate.policy["test"]
+    name, equal = _equal(policy.accuracy, policy.avg_bops, singles)
     front = {one.name for one in singles if one.on_front and not one.is_first}
     return Comparison(
         cascade=candidate.name,
         hardware=candidate.fit(reach([r.value for r in candidate.policy["validation"].exit_rate])),
         equal_single=name,
-        equal_accuracy=ratio,
+        equal_accuracy=equal,
         matches=matches,
         above_front=bool(front) and all(m.better for m in matches if m.single in front),
     )
@@ -89,7 +90,10 @@ def reach(exit_rate: Sequence[float]) -> tuple[float, ...]:
 
 
 def within_limits(
-    candidate: Candidate, reference: VariantMetrics, study: Study
+    candidate: Candidate,
+    reference: VariantMetrics,
+    study: Study,
+    singles: Sequence[SingleMetrics],
 ) -> tuple[Limited, ...]:
     """Return ``candidate`` at the study's losses and budgets against ``reference``'s last stage."""
     last = reference.stages[-1]
@@ -104,11 +108,14 @@ def within_limits(
         point = point_at(candidate, goal)
         if point is not None:
             lost = last.accuracy["test"].value - point.accuracy.value
+            name, equal = _equal(point.accuracy, point.avg_bops, singles)
             found = found.model_copy(
                 update={
                     "point": point,
                     "lost": point.accuracy.model_copy(update={"value": lost}),
                     "bops_ratio": ratio(point.avg_bops, last.bops),
+                    "equal_single": name,
+                    "equal_accuracy": equal,
                 }
             )
         told.append(found)
@@ -186,19 +193,14 @@ def _rates(seen: View, cuts: Cuts) -> list[float]:
     return rates
 
 
-def _equal(
-    candidate: Candidate, singles: Sequence[SingleMetrics], matches: Sequence[Match]
-) -> tuple[str | None, Number | None]:
-    """Return the network of equal accuracy, and the cascade's BOPs over those of that.
+def _equal(accuracy: Number, bops: Number, singles: Sequence[SingleMetrics]) -> tuple[str, Number]:
+    """Return the network of equal accuracy on test frames, and ``bops`` over those of that.
 
-    It is the cheapest one that is as accurate as the cascade at its policy. Where none is, the most
-    accurate one, against the cascade at the thresholds that reach that, if it does on test frames.
+    It is the cheapest one that is as accurate; where none is, the most accurate one.
     """
-    policy = candidate.policy["test"]
-    rivals = [s for s in singles if s.accuracy["test"].value >= policy.accuracy.value]
-    if not rivals:
-        most = max(singles, key=lambda one: one.accuracy["test"].value).name
-        found = next((m for m in matches if m.single == most and m.more_accurate), None)
-        return (None, None) if found is None else (most, found.bops_ratio)
-    best = min(rivals, key=lambda one: one.bops.value)
-    return best.name, ratio(policy.avg_bops, best.bops.value)
+    rivals = [s for s in singles if s.accuracy["test"].value >= accuracy.value]
+    if rivals:
+        best = min(rivals, key=lambda one: one.bops.value)
+    else:
+        best = max(singles, key=lambda one: one.accuracy["test"].value)
+    return best.name, ratio(bops, best.bops.value)

@@ -15,6 +15,7 @@ from hwflow.reproduce.metrics import CurveMetrics, Metrics
 from hwflow.reproduce.variants import JOINT, PRUNED, SEPARATE
 
 COLOURS = {SEPARATE: MUTED, JOINT: BLUE, PRUNED: ORANGE}
+PURPLE = "#8250df"  # of every other cascade
 MEGA = 1e6
 INCHES = (9.0, 5.4)
 # The same numbers give the same bytes, with words as text that can be searched and styled.
@@ -50,10 +51,11 @@ def draw(metrics: Metrics) -> str:
         _line(axes, "random routing", headline, headline.random, GREY, ":")
         _line(axes, "ideal routing", headline, headline.oracle, GREEN, "--")
         for name, curve in shown.items():
-            _line(axes, name, curve, curve.accuracy, COLOURS[name], "-")
+            colour = COLOURS.get(name, PURPLE)
+            _line(axes, name, curve, curve.accuracy, colour, "-")
             policy = one.variant(name).policy["test"]
             at = (policy.avg_bops.value / MEGA, 100 * policy.accuracy.value)
-            axes.plot(*at, "D", color=COLOURS[name], gid=f"policy {name}")
+            axes.plot(*at, "D", color=colour, gid=f"policy {name}")
         for single in one.singles:
             at = (single.bops.value / MEGA, 100 * single.accuracy["test"].value)
             axes.plot(*at, "o", color=INK, markerfacecolor="white", gid=f"single {single.name}")

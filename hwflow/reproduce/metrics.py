@@ -182,7 +182,8 @@ class Limited(StrictModel):
 
     That is the last stage of this variant, which is not pruned. ``limit``, a fraction: of accuracy
     lost against it, or of its BOPs. It cannot be kept if ``point`` is None. ``lost``,
-    ``bops_ratio``: against the same stage on test frames.
+    ``bops_ratio``: against the same stage on test frames. ``equal_accuracy``: BOPs over those of
+    ``equal_single``, as in ``Comparison``.
     """
 
     of: Limit
@@ -191,6 +192,8 @@ class Limited(StrictModel):
     point: Point | None = None
     lost: Number | None = None
     bops_ratio: Number | None = None
+    equal_single: str | None = None
+    equal_accuracy: Number | None = None
 
 
 class Match(StrictModel):
@@ -213,14 +216,14 @@ class Comparison(StrictModel):
     """A cascade against the single networks.
 
     ``equal_accuracy``: its average BOPs at its policy over those of ``equal_single``, the cheapest
-    single network that is as accurate on test frames; both None where none is.
+    single network that is as accurate on test frames, or the most accurate one where none is.
     ``above_front``: better than every single network of the front but the first stage alone.
     """
 
     cascade: str
     hardware: HardwareMetrics
-    equal_single: str | None = None
-    equal_accuracy: Number | None = None
+    equal_single: str
+    equal_accuracy: Number
     matches: tuple[Match, ...]
     limited: tuple[Limited, ...] = ()
     above_front: bool

@@ -60,10 +60,11 @@ def unpruned(recipe: Recipe) -> str:
     return SEPARATE if recipe.joint is None else JOINT
 
 
-def cascades(recipe: Recipe) -> tuple[str, ...]:
+def cascades(recipe: Recipe, study: Study) -> tuple[str, ...]:
     """Return the variants that are compared as cascades, whose curves are drawn."""
     names = (SEPARATE, JOINT, PRUNED)
-    return names[: names.index(headline(recipe)) + 1]
+    through = tuple(through_name(bits) for bits in study.between_bits)
+    return (*names[: names.index(headline(recipe)) + 1], *through)
 
 
 def single_variant(recipe: Recipe, bits: int) -> str:
@@ -77,6 +78,11 @@ def single_variant(recipe: Recipe, bits: int) -> str:
 def single_name(bits: int) -> str:
     """Return the name of a network with so many bits for weights and activations."""
     return f"w{bits}a{bits}"
+
+
+def through_name(bits: int) -> str:
+    """Return the name of the cascade with one more network of so many bits before the last."""
+    return f"through_{single_name(bits)}"
 
 
 def _plans(
@@ -94,6 +100,10 @@ def _plans(
         if headline(recipe) == PRUNED:
             yield PRUNED, ABOUT[PRUNED], told
             yield PRUNED_ALONE, ABOUT[PRUNED_ALONE], told | {"joint": untaught}
+    for bits in study.between_bits:
+        taught = whole if recipe.joint is None else whole | {"joint": told["joint"]}
+        about = f"one more stage, the last one's topology at {bits} bits, before it"
+        yield through_name(bits), about, _through(taught, recipe, bits)
     for bits in study.single_bits:
         name = single_name(bits)
         if single_variant(recipe, bits) != name:
@@ -102,6 +112,23 @@ def _plans(
         lowered = _at_bits(last, recipe, bits)
         about = f"the last stage at {bits} bits, trained as long"
         yield name, about, alone | {"stages": [*first, lowered]}
+
+
+def _through(told: dict[str, Any], recipe: Recipe, bits: int) -> dict[str, Any]:
+    """Return the plan with the last stage at ``bits`` before the last stage.
+
+    Both keep the last one's stream of random numbers, so that what they share with other variants
+    is trained once.
+    """
+    *first, last = told["stages"]
+    place = len(first)
+    last = last | {"stream": last.get("stream", place)}
+    between = _at_bits(last, recipe, bits) | {"name": single_name(bits)}
+    more = {"stages": [*first, between, last]}
+    if recipe.joint is not None:
+        rates = recipe.joint.rates(place + 1)
+        more["joint"] = told["joint"] | {"lr": [*rates[:place], rates[-1], rates[-1]]}
+    return told | more
 
 
 def _unpruned(stage: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,9 @@ _BEFORE = 2
 START_VERSION = 1
 JOINT_VERSION = 1
 
+_ELSEWHERE = {"name", "pruning", "stream"}
+"""Fields of a stage that its weights do not depend on, or that count under another name."""
+
 MACHINE = ("threads", "device", "devices")
 """Inputs that are no part of a recipe: they split the sums of a step."""
 
@@ -38,8 +41,8 @@ def stage_inputs(
         "version": _version(recipe.stages[index]),
         "dataset": recipe.dataset.model_dump(mode="json"),
         "seed": recipe.seed,
-        "index": index,
-        "stage": recipe.stages[index].model_dump(mode="json", exclude={"name", "pruning"}),
+        "index": recipe.stream(index),
+        "stage": recipe.stages[index].model_dump(mode="json", exclude=_ELSEWHERE),
         "threads": options.threads,
         "device": str(options.device),
         "devices": options.devices,

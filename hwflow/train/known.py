@@ -5,7 +5,7 @@ The weights of both are those that it would have come to itself, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from hwflow.config.training import FloatStart
 from hwflow.errors import ConfigError
 from hwflow.train.files import intact_stage, read_weights, write_atomic, write_json, write_weights
 from hwflow.train.key import hashed, stage_inputs, start_inputs
+
+_START = ".start"
 
 
 class StartResult(StrictModel):
@@ -67,15 +69,21 @@ class Start:
 
     @property
     def _weights(self) -> Path:
-        return self.folder / f"{self.name}.start.safetensors"
+        return self.folder / f"{self.name}{_START}.safetensors"
 
     @property
     def _log(self) -> Path:
-        return self.folder / f"{self.name}.start.csv"
+        return self.folder / f"{self.name}{_START}.csv"
 
     @property
     def _result(self) -> Path:
-        return self.folder / f"{self.name}.start.json"
+        return self.folder / f"{self.name}{_START}.json"
+
+
+def starts_in(folder: Path) -> Iterator[Start]:
+    """Yield the float starts in ``folder``, whole or not."""
+    for path in sorted(folder.glob(f"*{_START}.json")):
+        yield Start(folder, path.name.removesuffix(f"{_START}.json"))
 
 
 def take_stages(
@@ -93,7 +101,7 @@ def take_stages(
 
 
 def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str = "") -> None:
-    """Copy the result of stage ``name`` with ``key`` from ``known``, if ``folder`` lacks it.
+    """Copy the result of any stage with ``key`` from ``known`` as ``name``, if ``folder`` lacks it.
 
     ``place``: of the results, a folder below each.
     """
@@ -101,11 +109,17 @@ def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str
     if here is not None and here.key == key:
         return
     for other in known:
-        there = intact_stage(other, name, place=place)
-        if there is not None and there.key == key:
-            for suffix in ("safetensors", "csv", "json"):  # the result last: it tells of the others
-                file = Path(place) / f"{name}.{suffix}"
-                write_atomic(folder / file, (other / file).read_bytes())
+        for path in sorted((other / place).glob("*.safetensors")):
+            is_start = path.stem.endswith(_START)
+            there = None if is_start else intact_stage(other, path.stem, place=place)
+            if there is None or there.key != key:
+                continue
+            own = folder / place / f"{name}.safetensors"
+            write_atomic(own, path.read_bytes())
+            write_atomic(own.with_suffix(".csv"), path.with_suffix(".csv").read_bytes())
+            weights = str(own.relative_to(folder))
+            told = there.model_copy(update={"name": name, "weights": weights})
+            write_json(own.with_suffix(".json"), told)  # last: it tells of the others
             return
 
 
@@ -118,9 +132,8 @@ def find_start(
     splits: str | None,
 ) -> Start | None:
     """Return the float start of stage ``index`` in the first of ``folders`` that has it."""
-    stage = recipe.stages[index]
-    if not isinstance(stage.training.start, FloatStart):
+    if not isinstance(recipe.stages[index].training.start, FloatStart):
         return None
     inputs = start_inputs(recipe, index, options, splits=splits)
-    starts = (Start(folder, stage.name) for folder in folders)
+    starts = (start for folder in folders for start in starts_in(folder))
     return next((start for start in starts if start.is_of(inputs)), None)

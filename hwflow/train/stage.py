@@ -118,7 +118,7 @@ class _StageRun:
         self._options, self._found = options, found
         self._recipe, self._index = recipe, index
         self._stage = recipe.stages[index]
-        self._seed = (recipe.seed, index)
+        self._seed = (recipe.seed, recipe.stream(index))
         self._shape = (splits.frame_shape, len(splits.classes))
         self._phases = phases(self._stage)
         self._path = checkpoint_path(folder, self._stage.name)

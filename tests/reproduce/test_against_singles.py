@@ -20,6 +20,7 @@ from hwflow.reproduce.compare import (
 MARGINS = tuple(range(10, 0, -1))
 FIRST = "yyyyyynnyn"
 LAST = "yyyyyyyyny"
+SINGLES = [single("w2a2", 30.0, 0.7, 0.7), single("w4a4", 60.0, 0.8, 0.8)]
 
 
 def candidate(*, fps=500.0, test=None, accuracy=0.9, avg_bops=50.0):
@@ -153,15 +154,11 @@ def test_equal_accuracy_is_against_the_cheapest_that_is_as_accurate():
     assert (found.equal_single, found.equal_accuracy.value) == ("first", pytest.approx(40 / 50))
 
 
-def test_without_an_equal_the_most_accurate_is_matched_from_above():
-    told, _ = candidate(accuracy=0.95)
+def test_without_an_equal_it_is_against_the_most_accurate():
+    told, _ = candidate(accuracy=0.95, avg_bops=40.0)
     singles = [single("w3a3", 60.0, 0.8, 0.8), single("w4a4", 80.0, 0.9, 0.9)]
     found = compare(told, mark_front(singles))
-    assert found.equal_single == "w4a4"
-    assert found.equal_accuracy.value == pytest.approx(50 / 80)
-    out_of_reach = [single("w4a4", 80.0, 0.99, 0.94)]
-    found = compare(told, mark_front(out_of_reach))
-    assert (found.equal_single, found.equal_accuracy) == (None, None)
+    assert (found.equal_single, found.equal_accuracy.value) == ("w4a4", pytest.approx(40 / 80))
 
 
 def test_reach_is_what_the_stages_before_leave():
@@ -173,7 +170,7 @@ def test_what_may_be_lost_is_counted_against_the_unpruned_last_stage():
     """The reference has 0.9 and 100 M BOPs on both splits: 0.8 is reached at 20, 0.9 at 50."""
     told, _ = candidate()
     reference = variant("joint", 0.9, 4e7)
-    nothing, some = within_limits(told, reference, study(losses=(0.0, 0.1)))
+    nothing, some = within_limits(told, reference, study(losses=(0.0, 0.1)), SINGLES)
     assert (nothing.of, nothing.limit, nothing.reference) == ("loss", 0.0, "joint")
     assert nothing.point.threshold == (5,)
     assert nothing.lost.value == pytest.approx(0.0)
@@ -183,7 +180,7 @@ def test_what_may_be_lost_is_counted_against_the_unpruned_last_stage():
     assert some.bops_ratio.value == pytest.approx(20 / 1e8)
     better = reference.stages[-1].model_copy(update={"accuracy": variant_accuracy(0.95)})
     higher = reference.model_copy(update={"stages": (reference.stages[0], better)})
-    assert within_limits(told, higher, study(losses=(0.0,)))[0].point is None
+    assert within_limits(told, higher, study(losses=(0.0,)), SINGLES)[0].point is None
 
 
 def test_what_may_be_spent_is_a_part_of_the_unpruned_last_stages_bops():
@@ -191,11 +188,12 @@ def test_what_may_be_spent_is_a_part_of_the_unpruned_last_stages_bops():
     told, _ = candidate()
     reference = variant("joint", 0.9, 4e7)
     scale = reference.stages[-1].bops
-    some, too_few = within_limits(told, reference, study(budgets=(45 / scale, 5 / scale)))
+    some, too_few = within_limits(told, reference, study(budgets=(45 / scale, 5 / scale)), SINGLES)
     assert some.of == "bops"
     assert some.point.threshold == (4,)
     assert some.bops_ratio.value == pytest.approx(40 / scale)
     assert some.lost.value == pytest.approx(0.1)
+    assert (some.equal_single, some.equal_accuracy.value) == ("w4a4", pytest.approx(40 / 60))
     assert too_few.point is None
 
 

@@ -7,8 +7,10 @@ from tiny import recipe, stage_data
 
 from hwflow.config.base import parse
 from hwflow.config.study import Study
+from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
 from hwflow.reproduce.variants import cascades, headline, single_variant, variants
+from hwflow.train.key import hashed, joint_inputs, stage_inputs
 
 WIDE = stage_data(name="stage1", weight_bit_width=8, act_bit_width=8)
 JOINT = {"epochs": 3, "lr": 0.001, "pruning_epochs": 1, "distillation": {"weight": 0.5}}
@@ -63,18 +65,51 @@ def test_single_networks_differ_in_the_bits_of_the_last_stage():
     assert single_variant(full(), 4) == "w4a4"
 
 
+def test_a_cascade_with_one_more_stage_shares_what_it_can():
+    stages = full().model_dump(mode="json")["stages"]
+    told = recipe(*stages, joint=JOINT | {"lr": [0.003, 0.001]})
+    found = by_name(told, between_bits=[4])
+    through = found["through_w4a4"]
+    assert [stage.name for stage in through.stages] == ["stage0", "w4a4", "stage1"]
+    assert cascades(told, study(between_bits=[4])) == (
+        "separate",
+        "joint",
+        "pruned",
+        "through_w4a4",
+    )
+    assert through.joint.lr == (0.003, 0.001, 0.001)
+    assert through.joint.distillation == told.joint.distillation
+    options = TrainOptions(threads=1)
+
+    def keys(name, inputs):
+        told = found[name]
+        return [hashed(inputs(told, n, options, splits=None)) for n in range(len(told.stages))]
+
+    first, between, last = keys("through_w4a4", stage_inputs)
+    assert [first, last] == keys("joint", stage_inputs)
+    assert between == keys("w4a4", stage_inputs)[1]
+    first, between, last = keys("through_w4a4", joint_inputs)
+    assert [first, last] == keys("joint", joint_inputs)
+    assert between not in keys("w4a4", joint_inputs), "nobody teaches there"
+    alone = by_name(recipe(stage_data(), WIDE), between_bits=[4])["through_w4a4"]
+    assert alone.joint is None
+
+
 def test_a_recipe_without_joint_training_has_no_variants_of_it():
     plain = recipe(stage_data(), WIDE)
     assert list(by_name(plain, single_bits=[8, 2])) == ["separate", "w2a2"]
-    assert (headline(plain), cascades(plain)) == ("separate", ("separate",))
+    assert (headline(plain), cascades(plain, study())) == ("separate", ("separate",))
     assert single_variant(plain, 8) == "separate"
 
 
 def test_without_pruning_the_joint_one_stands_for_the_model():
     told = recipe(stage_data(), WIDE, joint=JOINT | {"pruning_epochs": 0})
     assert list(by_name(told, single_bits=[8])) == ["separate", "continued", "joint"]
-    assert (headline(told), cascades(told)) == ("joint", ("separate", "joint"))
-    assert (headline(full()), cascades(full())) == ("pruned", ("separate", "joint", "pruned"))
+    assert (headline(told), cascades(told, study())) == ("joint", ("separate", "joint"))
+    assert (headline(full()), cascades(full(), study())) == (
+        "pruned",
+        ("separate", "joint", "pruned"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,28 @@ def test_the_last_of_three_stages_teaches_both_others(tmp_path):
         assert theirs[f"joint/{name}.safetensors"] != ours[f"joint/{name}.safetensors"]
 
 
+def test_a_stage_of_its_own_stream_stays_the_same_behind_another(tmp_path):
+    """What is taken under another name is what training there would come to, byte for byte."""
+    first, last = (stage.model_dump(mode="json") for stage in cascade(None).stages)
+    between = last | {"name": "between", "weight_bit_width": 4, "act_bit_width": 4, "stream": 1}
+    joint = {**JOINT, "lr": 0.003}
+    two = recipe(first, last, joint=joint)
+    three = recipe(first, between, last | {"name": "last", "stream": 1}, joint=joint)
+    train(two, tmp_path / "two")
+    train(three, tmp_path / "own")
+    result = train(three, tmp_path / "taken", known=[tmp_path / "two"])
+    own, taken, of_two = (files(tmp_path / name) for name in ("own", "taken", "two"))
+    assert {name: own[name] for name in taken} == taken
+    assert {name for name in own if name not in taken} <= {"stage0.start.safetensors"} | {
+        f"{name}.start.safetensors" for name in ("between", "last")
+    }
+    assert own["joint/last.safetensors"] == of_two["joint/stage1.safetensors"]
+    assert own["joint/stage0.safetensors"] == of_two["joint/stage0.safetensors"]
+    assert own["last.safetensors"] != own["between.safetensors"]
+    assert result.stages[2].weights == "joint/last.safetensors"
+    assert read_train_result(tmp_path / "taken") == result
+
+
 def test_zeros_stay_zeros_and_the_shape_stays(tmp_path):
     told = cascade(last={"kind": "weights", "sparsity": 0.5})
     result = train(told, tmp_path)
