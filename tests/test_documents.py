@@ -1,6 +1,5 @@
 """README and model card say what the committed bundle and the demo say, and nothing older."""
 
-import json
 import re
 from pathlib import Path
 
@@ -13,7 +12,6 @@ MODELS = ROOT / "models"
 DOCUMENTS = [
     (ROOT / "README.md", "digits_cascade"),
     (MODELS / "digits_cascade" / "card.md", "digits_cascade"),
-    (MODELS / "fashion_cascade" / "card.md", "fashion_cascade"),
 ]
 
 
@@ -65,27 +63,11 @@ def test_links_listed_in_the_readme_are_those_compared(demo_run):
         assert f"| {link['link']} | {link['compared']:,} |" in text
 
 
-def test_no_file_of_the_model_names_a_machine():
-    for path, model in DOCUMENTS:
-        bundle = MODELS / model / "bundle" / "bundle.json"
-        for each in (path, bundle):
-            assert str(Path.home()) not in each.read_text(encoding="utf-8")
-        json.loads(bundle.read_text())
-
-
-def test_the_card_of_fashion_tells_what_was_compared_and_lost():
-    text = (MODELS / "fashion_cascade" / "card.md").read_text(encoding="utf-8")
-    bundle = load_bundle(MODELS / "fashion_cascade" / "bundle")
-    compared = {
-        kind: sum(link.compared for link in bundle.exactness if link.link.endswith(kind))
-        for kind in ("activations", "scores")
-    }
-    told = f"{compared['activations']:,} activations and {compared['scores']:,} scores"
-    assert told in " ".join(text.split())
-    assert millions(sum(stage.bops for stage in bundle.stages)) in text
-    for stage in bundle.stages:
-        assert f"| {stage.params:,} | {millions(stage.macs)} |" in text
-    assert f"at most {100 * bundle.policy.calibration.eps} %" in " ".join(text.split())
+def test_no_file_of_a_model_names_a_machine():
+    told = [*MODELS.glob("*/*.md"), *MODELS.glob("*/*.json"), *MODELS.glob("*/bundle/*.json")]
+    assert len(told) > 6
+    for path in told:
+        assert str(Path.home()) not in path.read_text(encoding="utf-8"), path
 
 
 def test_tests_named_in_the_operator_table_exist():

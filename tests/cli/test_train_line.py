@@ -8,8 +8,9 @@ import pytest
 from conftest import ROOT
 
 from hwflow.cli.train import _read
-from hwflow.config.bundle import load_bundle
+from hwflow.config.base import load
 from hwflow.config.training import Precision
+from hwflow.reproduce.metrics import METRICS_FILE, Metrics
 
 DIGITS = ROOT / "models" / "digits_cascade" / "recipe.yaml"
 
@@ -84,5 +85,6 @@ def test_what_to_expect_of_a_published_set_needs_no_files(hwflow, tmp_path):
     done = hwflow(*line, "--out", tmp_path / "train")
     assert done.code == 0, done.err
     first, last = json.loads(done.out)["expected"]["stages"]
-    bundle = load_bundle(ROOT / "models" / "fashion_cascade" / "bundle")
-    assert [first["macs"], last["macs"]] == [stage.macs for stage in bundle.stages]
+    metrics = load(Metrics, ROOT / "models" / "fashion_cascade" / METRICS_FILE)
+    unpruned = metrics.bundle.variant("joint").stages
+    assert [first["macs"], last["macs"]] == [stage.macs for stage in unpruned]
