@@ -31,28 +31,34 @@ def table(every: Sequence[Metrics], *, models: str = "models") -> str:
     if not every:
         return _NONE
     rows = [
-        "| model | seeds | first stage | last stage | cascade | BOPs | of the unpruned last stage "
-        "| better than the single networks |",
-        "|---|---:|---:|---:|---:|---:|---:|---|",
+        "| model, cascade | seeds | first stage | last stage | cascade | BOPs | of the unpruned "
+        "last stage | at equal accuracy | better than the single networks |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
-    return "\n".join([*rows, *(_row(each, models) for each in every)]) + "\n"
+    told = (
+        _row(each, comparison.cascade, models)
+        for each in every
+        for comparison in each.bundle.comparisons
+    )
+    return "\n".join([*rows, *told]) + "\n"
 
 
-def _row(metrics: Metrics, models: str) -> str:
-    head, told = metrics.headline, metrics.summary
-    name = metrics.recipe.name
-    found = verdicts(metrics, head)
+def _row(metrics: Metrics, cascade: str, models: str) -> str:
+    told, name = metrics.summary, metrics.recipe.name
+    found = verdicts(metrics, cascade)
     better = [each.single for each in found if each.is_claimed]
     shown = f"{prose(better)} of {len(found)}" if better else f"none of {len(found)}"
-    last = f"{head}.bops_of_unpruned"
+    of_unpruned = told.get(f"{cascade}.bops_of_unpruned", told[f"{cascade}.bops_ratio"])
+    label = f"**`{cascade}`**" if cascade == metrics.headline else f"`{cascade}`"
     cells = (
-        f"[{name}]({models}/{name}/{CARD_FILE})",
+        f"[{name}]({models}/{name}/{CARD_FILE}), {label}",
         str(len(metrics.seeds)),
-        percent(told[f"{head}.stage0_accuracy"]),
-        percent(told[f"{head}.last_accuracy"]),
-        percent(told[f"{head}.cascade_accuracy"]),
-        millions(told[f"{head}.avg_bops"]),
-        ratio(told.get(last, told[f"{head}.bops_ratio"])),
+        percent(told[f"{cascade}.stage0_accuracy"]),
+        percent(told[f"{cascade}.last_accuracy"]),
+        percent(told[f"{cascade}.cascade_accuracy"]),
+        millions(told[f"{cascade}.avg_bops"]),
+        ratio(of_unpruned),
+        ratio(told[f"{cascade}.equal_accuracy"]),
         shown,
     )
     return "| " + " | ".join(cells) + " |"

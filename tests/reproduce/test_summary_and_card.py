@@ -170,14 +170,14 @@ def test_a_folder_that_publishing_was_killed_over_comes_back(tmp_path):
     assert (folder / "recipe.yaml").is_file(), "what is there stays"
 
 
-def test_the_readme_table_has_a_row_per_model(tmp_path):
+def test_the_readme_table_has_a_row_per_cascade(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     assert table(read_models(tmp_path)) == "No model has been reproduced yet.\n"
     told = metrics(seed(1), seed(2))
     write_documents(told, tmp_path / "b")
     text = table(read_models(tmp_path))
-    assert "| [tiny](models/tiny/card.md) | 2 | 80.00 ± 0.00 % | 90.00 ± 0.00 % |" in text
+    assert "| [tiny](models/tiny/card.md), **`separate`** | 2 | 80.00 ± 0.00 % | 90.00 ± 0.00 % |" in text
     assert "| w4a4 and w8a8 of 2 |" in text
     page = replaced("<!-- models -->\nold\n<!-- end of models -->\n", "models", text, "x")
     assert replaced(page, "models", text, "x") == page
