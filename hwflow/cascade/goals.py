@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from hwflow.cascade.cost import expected_bops
 from hwflow.cascade.interval import most_losses
+from hwflow.cascade.priced import most_accurate
 from hwflow.cascade.view import Bools, Cuts, Decision, Floats, View
 from hwflow.errors import ConfigError
 
@@ -231,30 +231,23 @@ class ExitRateGoal(Goal):
 
 @dataclass(frozen=True)
 class CostGoal(Goal):
-    """Take at most ``budget`` BOPs per frame on average, with the largest thresholds that do.
+    """Take at most ``budget`` BOPs per frame on average.
 
-    ``bops``: per stage. With more than one decision the same share of the frames leaves at each
-    that they reach: the least share, in steps of one in the number of frames, that costs no more.
+    ``bops``: per stage. One decision takes the largest threshold that does, so that of the frames
+    that may leave the surest do. Several take the most accurate thresholds that are found.
     """
 
     budget: float
     bops: tuple[int, ...]
 
     def cuts(self, view: View, weights: Floats) -> Cuts | None:
-        """Return the largest cuts that cost no more."""
+        """Return cuts that cost no more."""
+        if len(view.decisions) > 1:
+            return most_accurate(view, weights, self.bops, self.budget)
         if self.bops[0] > self.budget:
             return None
-        total = round(weights.sum())
-        low, high = -1, total  # at `high` it is within the budget: everything leaves at stage 0
-        best, _ = ExitRateGoal(1.0).exits(view, weights)
-        while high - low > 1:
-            middle = (low + high) // 2
-            cuts, left = ExitRateGoal(middle / total).exits(view, weights)
-            if expected_bops(self.bops, left) <= self.budget * (1 + ROUNDING):
-                high, best = middle, cuts
-            else:
-                low = middle
-        return best
+        sent_on = (self.budget * (1 + ROUNDING) - self.bops[0]) / self.bops[1]
+        return ExitRateGoal(min(1.0, max(0.0, 1.0 - sent_on))).cuts(view, weights)
 
     def unreachable(self, view: View) -> str:
         """Return the least that a frame costs."""

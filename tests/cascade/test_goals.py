@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -182,6 +183,29 @@ def test_three_stages_keep_within_the_cost(seed, budget):
     goal = CostGoal(budget, BOPS)
     rates = measure(data, thresholds_for(data, goal)).exit_rate
     assert expected_bops(BOPS, rates) <= budget * (1 + 1e-6)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seeds, st.sampled_from([60.0, 200.0, 500.0]))
+def test_three_stages_reach_next_to_the_most_that_any_thresholds_do(seed, budget):
+    seen = view(scored(seed, stages=3, frames=120))
+    found = CostGoal(budget, BOPS).cuts(seen, seen.ones)
+    first, second = (np.arange(decision.cuts) for decision in seen.decisions)
+    passed = np.cumsum(BOPS)
+    best = 0.0
+    for cuts in itertools.product(first, second):
+        stage = seen.exit_stage(cuts)
+        if passed[stage].mean() <= budget:
+            best = max(best, seen.outcome(stage).mean())
+    reached = seen.outcome(seen.exit_stage(found)).mean()
+    assert best - 1.5 / seen.frames <= reached <= best, "one frame less at most"
+
+
+def test_a_budget_that_nothing_exceeds_gives_the_most_accurate_thresholds():
+    seen = view(scored(3, stages=3, frames=300))
+    found = CostGoal(1e9, BOPS).cuts(seen, seen.ones)
+    reached = seen.outcome(seen.exit_stage(found)).mean()
+    assert reached >= max(right.mean() for right in seen.right)
 
 
 @some
