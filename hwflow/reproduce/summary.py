@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,6 +15,10 @@ from hwflow.reproduce.variants import JOINT, SEPARATE
 Figures = dict[str, Number]
 LIMITS: dict[Limit, str] = {"loss": "at", "bops": "within"}
 """What the names of figures say before a limit."""
+_OF_A_LIMIT = re.compile(
+    rf"(?:{'|'.join(LIMITS.values())})_(\d+(?:\.\d+)?(?:e-?\d+)?)_"
+    r"(?:loss_of_unpruned|bops_of_unpruned|equal_accuracy)"
+)
 
 
 def figures(one: SeedMetrics) -> Figures:
@@ -126,8 +131,14 @@ def _holds(goal: Goal, got: float) -> bool:
 def _may_lack(figure: str, summary: Mapping[str, Spread]) -> bool:
     """Return whether a cascade has this figure only where it reaches what the figure is of."""
     cascade, _, rest = figure.partition(".")
-    lucky = rest == "frames_per_s" or rest.startswith(("at_", "within_"))
+    lucky = rest == "frames_per_s" or _is_of_a_limit(rest)
     return lucky and f"{cascade}.fits" in summary
+
+
+def _is_of_a_limit(rest: str) -> bool:
+    """Return whether a figure's name, behind its cascade, is one that ``figures`` gives."""
+    found = _OF_A_LIMIT.fullmatch(rest)
+    return found is not None and f"{float(found[1]):g}" == found[1]
 
 
 def _variant(told: VariantMetrics) -> Figures:

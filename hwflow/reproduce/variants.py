@@ -9,6 +9,7 @@ from typing import Any
 from hwflow.config.base import parse
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
+from hwflow.errors import ConfigError
 
 SEPARATE, CONTINUED = "separate", "continued"
 JOINT, PRUNED_ALONE, PRUNED = "joint", "pruned_alone", "pruned"
@@ -39,8 +40,10 @@ def variants(recipe: Recipe, study: Study, *, seed: int) -> tuple[Variant, ...]:
     are the last stage of ``continued``.
 
     Raises:
-        ConfigError: the networks of the recipe cannot be at the study's bits.
+        ConfigError: the networks of the recipe cannot be at the study's bits, or these make no
+            comparison of a cascade.
     """
+    _check(recipe, study)
     told = recipe.model_dump(mode="json") | {"seed": seed}
     return tuple(
         Variant(name, about, parse(Recipe, data, source=f"{recipe.name}, variant {name}"))
@@ -69,8 +72,7 @@ def cascades(recipe: Recipe, study: Study) -> tuple[str, ...]:
 
 def single_variant(recipe: Recipe, bits: int) -> str:
     """Return the variant whose last stage is the single network of ``bits`` bits."""
-    last = recipe.stages[-1]
-    if {*last.weight_bits, *last.act_bits} == {bits}:
+    if bits == _own_bits(recipe):
         return SEPARATE if recipe.joint is None else CONTINUED
     return single_name(bits)
 
@@ -83,6 +85,32 @@ def single_name(bits: int) -> str:
 def through_name(bits: int) -> str:
     """Return the name of the cascade with one more network of so many bits before the last."""
     return f"through_{single_name(bits)}"
+
+
+def _check(recipe: Recipe, study: Study) -> None:
+    """Raise ``ConfigError`` where nothing is a cascade, or its last stage is not among singles."""
+    if len(recipe.stages) < 2:
+        raise ConfigError(
+            f"{recipe.name}: one stage is no cascade, and there is nothing to compare; add a stage"
+        )
+    own = _own_bits(recipe)
+    if own is not None and own not in study.single_bits:
+        raise ConfigError(
+            f"single_bits: {list(study.single_bits)} leave out {own}, the bits of the last stage; "
+            "add them, or no cascade is held against its own last stage"
+        )
+    if own in study.between_bits:
+        raise ConfigError(
+            f"between_bits: {own} are those of the last stage; leave them out, as the same network "
+            "twice is no cascade of three"
+        )
+
+
+def _own_bits(recipe: Recipe) -> int | None:
+    """Return the bits of all weights and activations of the last stage; None if they differ."""
+    last = recipe.stages[-1]
+    bits = {*last.weight_bits, *last.act_bits}
+    return bits.pop() if len(bits) == 1 else None
 
 
 def _plans(

@@ -13,15 +13,15 @@ from hwflow.reproduce.words import prose
 class Verdict:
     """A cascade against one single network, over ``seeds`` seeds.
 
-    ``better``, ``on_front``: in so many. ``reasons``: why it is not better, each with its seeds.
+    ``reached``, ``better``: in so many. ``reasons``: why it is not better, each with its seeds.
     ``accuracy``, ``bops``, ``ratio``, ``fps``: of the cascade at thresholds that reach the single
     network's validation accuracy; None where no seed has them.
     """
 
     single: str
     seeds: int
+    reached: int
     better: int
-    on_front: int
     reasons: tuple[str, ...]
     accuracy: Spread | None
     bops: Spread | None
@@ -39,7 +39,7 @@ def verdicts(metrics: Metrics, cascade: str) -> tuple[Verdict, ...]:
     told = [
         {match.single: match for match in one.comparison(cascade).matches} for one in metrics.seeds
     ]
-    return tuple(_verdict(name, [matches[name] for matches in told], metrics) for name in told[0])
+    return tuple(_verdict(name, [matches[name] for matches in told]) for name in told[0])
 
 
 def claim(metrics: Metrics, cascade: str) -> str:
@@ -50,18 +50,23 @@ def claim(metrics: Metrics, cascade: str) -> str:
     if above:
         return (
             f"**`{cascade}` lies above the single networks' front** {seeds}: at least as accurate "
-            f"as each network on it, for fewer BOPs, at more frames per second on one "
-            f"{metrics.study.board}."
+            f"as each network of the last stage's topology on it, for fewer BOPs, at more frames "
+            f"per second on one {metrics.study.board}."
         )
     worse = [f"{each.single} ({'; '.join(each.reasons)})" for each in told if not each.is_claimed]
-    text = (
-        f"**`{cascade}` is not above the single networks' front.** Not better than {prose(worse)}."
-    )
     better = [each.single for each in told if each.is_claimed]
+    text = f"**`{cascade}` is not above the single networks' front.**"
+    if worse:
+        text += f" Not better than {prose(worse)}."
+    else:
+        text += (
+            " In some seed the first stage alone is as accurate as every network of the last "
+            "stage's topology."
+        )
     return text + (f" Better {seeds} than {prose(better)}." if better else "")
 
 
-def _verdict(name: str, matches: list[Match], metrics: Metrics) -> Verdict:
+def _verdict(name: str, matches: list[Match]) -> Verdict:
     reached = [match for match in matches if match.point is not None]
     points = [match.point for match in reached if match.point is not None]
     count = len(matches)
@@ -71,12 +76,11 @@ def _verdict(name: str, matches: list[Match], metrics: Metrics) -> Verdict:
         ("not fewer BOPs", sum(not match.fewer_bops for match in reached)),
         ("not more frames per second", sum(not match.faster for match in reached)),
     )
-    fronts = [s.on_front for one in metrics.seeds for s in one.singles if s.name == name]
     return Verdict(
         single=name,
         seeds=count,
+        reached=len(reached),
         better=sum(match.better for match in matches),
-        on_front=sum(fronts),
         reasons=tuple(f"{why} in {many} of {count}" for why, many in failures if many),
         accuracy=_over([point.accuracy for point in points]),
         bops=_over([point.avg_bops for point in points]),

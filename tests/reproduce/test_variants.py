@@ -98,8 +98,23 @@ def test_a_cascade_with_one_more_stage_shares_what_it_can():
 def test_a_recipe_without_joint_training_has_no_variants_of_it():
     plain = recipe(stage_data(), WIDE)
     assert list(by_name(plain, single_bits=[8, 2])) == ["separate", "w2a2"]
+    mixed = recipe(stage_data(), {**WIDE, "act_bit_width": 4})
+    assert list(by_name(mixed, single_bits=[2])) == ["separate", "w2a2"]
     assert (headline(plain), cascades(plain, study())) == ("separate", ("separate",))
     assert single_variant(plain, 8) == "separate"
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "named"),
+    [
+        ((WIDE,), {}, "one stage is no cascade"),
+        ((stage_data(), WIDE), {"single_bits": [4]}, r"single_bits: \[4\] leave out 8"),
+        ((stage_data(), WIDE), {"between_bits": [4, 8]}, "between_bits: 8 are those of the last"),
+    ],
+)
+def test_what_makes_no_comparison_is_refused(stages, changes, named):
+    with pytest.raises(ConfigError, match=named):
+        variants(recipe(*stages), study(**changes), seed=4)
 
 
 def test_without_pruning_the_joint_one_stands_for_the_model():
