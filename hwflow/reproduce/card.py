@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwflow.config import durable
@@ -27,6 +28,7 @@ from hwflow.reproduce.metrics import (
 from hwflow.reproduce.summary import LIMITS
 from hwflow.reproduce.template import render
 from hwflow.reproduce.verdict import claim, verdicts
+from hwflow.reproduce.words import percent
 
 
 def card(metrics: Metrics) -> str:
@@ -110,21 +112,48 @@ def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:
     """Yield what is said of equal accuracy: the rival may be another in each seed."""
     for one in metrics.seeds:
         told = one.comparison(cascade)
+        reached = one.variant(cascade).policy["test"].accuracy
+        rival = next(each for each in one.singles if each.name == told.equal_single)
+        beyond = rival.accuracy["test"]
+        which = (
+            "cheapest single network that is at least as"
+            if beyond.value >= reached.value
+            else "most"
+        )
         yield (
-            f"Seed {one.seed}: at equal accuracy {told.equal_accuracy.value:.3f} of the BOPs of "
-            f"{told.equal_single}."
+            f"Seed {one.seed}: {percent(reached)} for {told.equal_accuracy.value:.3f} of the BOPs "
+            f"of {rival.name}, the {which} accurate, which has {percent(beyond)}."
         )
 
 
-def _limits(metrics: Metrics) -> list[tuple[str, str, str, str]]:
-    """Return cascade, what it may lose, what it may take, and the beginning of its figures."""
+@dataclass(frozen=True)
+class _LimitRow:
+    """``key``: the beginning of its figures. ``kept``, ``rivals``: of each seed that keeps it."""
+
+    cascade: str
+    loss: str
+    budget: str
+    key: str
+    kept: int
+    rivals: tuple[str, ...]
+
+
+def _limits(metrics: Metrics) -> list[_LimitRow]:
+    """Return what each cascade may lose, and may take."""
     rows = []
     for told in metrics.bundle.comparisons:
-        for each in told.limited:
-            key = f"{told.cascade}.{LIMITS[each.of]}_{each.limit:g}"
-            loss = f"{100 * each.limit:g} %" if each.of == "loss" else ""
-            budget = f"{each.limit:g}" if each.of == "bops" else ""
-            rows.append((told.cascade, loss, budget, key))
+        for place, each in enumerate(told.limited):
+            every = [one.comparison(told.cascade).limited[place] for one in metrics.seeds]
+            rows.append(
+                _LimitRow(
+                    cascade=told.cascade,
+                    loss=f"{100 * each.limit:g} %" if each.of == "loss" else "",
+                    budget=f"{each.limit:g}" if each.of == "bops" else "",
+                    key=f"{told.cascade}.{LIMITS[each.of]}_{each.limit:g}",
+                    kept=sum(limited.point is not None for limited in every),
+                    rivals=tuple(x.equal_single for x in every if x.equal_single is not None),
+                )
+            )
     return rows
 
 

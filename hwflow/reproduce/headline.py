@@ -8,6 +8,7 @@ from pathlib import Path
 from hwflow.config.base import load
 from hwflow.errors import ConfigError
 from hwflow.reproduce.metrics import CARD_FILE, METRICS_FILE, Metrics
+from hwflow.reproduce.variants import unpruned
 from hwflow.reproduce.verdict import verdicts
 from hwflow.reproduce.words import millions, percent, prose, ratio
 
@@ -31,9 +32,9 @@ def table(every: Sequence[Metrics], *, models: str = "models") -> str:
     if not every:
         return _NONE
     rows = [
-        "| model, cascade | seeds | first stage | last stage | cascade | BOPs | of the unpruned "
-        "last stage | at equal accuracy | better than the single networks |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+        "| model, cascade | seeds | first stage | last stage | unpruned last stage | cascade | BOPs "
+        "| of the unpruned last stage | at equal accuracy | better than the single networks |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     told = (
         _row(each, comparison.cascade, models)
@@ -55,6 +56,7 @@ def _row(metrics: Metrics, cascade: str, models: str) -> str:
         str(len(metrics.seeds)),
         percent(told[f"{cascade}.stage0_accuracy"]),
         percent(told[f"{cascade}.last_accuracy"]),
+        percent(told[f"{unpruned(metrics.recipe)}.last_accuracy"]),
         percent(told[f"{cascade}.cascade_accuracy"]),
         millions(told[f"{cascade}.avg_bops"]),
         ratio(of_unpruned),

@@ -17,7 +17,8 @@ from hwflow.reproduce.compare import Candidate, compare, mark_front
 from hwflow.reproduce.curve import draw
 from hwflow.reproduce.folder import old_folder, settle
 from hwflow.reproduce.headline import read_models, table
-from hwflow.reproduce.metrics import METRICS_FILE, Metrics, SeedMetrics
+from hwflow.reproduce.metrics import METRICS_FILE, Limited, Metrics, SeedMetrics
+from hwflow.reproduce.summary import reached, summarise
 from hwflow.reproduce.verdict import claim, verdicts
 
 YES = "y" * 10
@@ -100,6 +101,76 @@ def test_better_is_claimed_only_of_what_every_seed_shows():
     assert told.endswith("Better in every seed than w8a8.")
     slow = metrics(seed(1, fps=None))
     assert "Better" not in claim(slow, "separate").replace("Not better", "")
+
+
+def test_where_the_first_stage_alone_is_the_front_nothing_lies_above_it():
+    def one(number):
+        told = seed(number)
+        singles = mark_front(
+            (
+                single("stage0 alone", 1e7, 1.0, 1.0, is_first=True),
+                single("w8a8", 1e8, 0.9, 0.9, fps=400.0),
+            )
+        )
+        front = {each.name for each in singles if each.on_front}
+        assert front == {"stage0 alone"}
+        match = told.comparison("separate").matches[0].model_copy(update={"single": "w8a8"})
+        assert match.better
+        only = told.comparison("separate").model_copy(
+            update={"matches": (match,), "above_front": False}
+        )
+        return told.model_copy(update={"singles": singles, "comparisons": (only,)})
+
+    told = claim(metrics(one(1), one(2)), "separate")
+    assert "is not above" in told
+    assert "Not better than" not in told
+    assert "the first stage alone is as accurate as every network" in told
+    assert told.endswith("Better in every seed than w8a8.")
+
+
+def limited(number, *, kept=True):
+    """A seed whose cascade may lose 0.1 %, and can or cannot."""
+    told = seed(number)
+    own = told.comparison("separate")
+    point = own.matches[0].point
+    found = Limited(of="loss", limit=0.001, reference="separate")
+    if kept:
+        numbers = {"lost": point.accuracy, "bops_ratio": own.equal_accuracy}
+        rival = {"equal_single": "w4a4", "equal_accuracy": own.equal_accuracy}
+        found = found.model_copy(update={"point": point, **numbers, **rival})
+    return told.model_copy(update={"comparisons": (own.model_copy(update={"limited": (found,)}),)})
+
+
+def test_the_card_says_how_many_seeds_keep_a_limit_and_against_what():
+    text = card(metrics(limited(1), limited(2, kept=False)))
+    row = next(line for line in text.splitlines() if line.startswith("| `separate` | 0.1 %"))
+    assert "| 1 of 2 |" in row
+    assert row.endswith("| w4a4 |")
+    text = card(metrics(limited(1, kept=False), limited(2, kept=False)))
+    assert "| `separate` | 0.1 % |  | 0 of 2 | – | – | – | – |" in text
+
+
+def test_the_card_says_how_accurate_the_network_of_equal_accuracy_is():
+    """90 % at 40 M BOPs: w4a4 has 90 % at 50 M; where it has 80 %, w8a8 has 100 % at 100 M."""
+    text = card(metrics(seed(1), seed(2, w4a4=0.8)))
+    least = "the cheapest single network that is at least as accurate, which has"
+    assert f"Seed 1: 90.00 % for 0.800 of the BOPs of w4a4, {least} 90.00 %." in text
+    assert f"Seed 2: 90.00 % for 0.400 of the BOPs of w8a8, {least} 100.00 %." in text
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        *("separate.at_0.001_bops", "separate.at_0.0010_loss_of_unpruned"),
+        *("separate.within_0.5_loss", "separate.at_1-2_equal_accuracy"),
+    ],
+)
+def test_a_goal_of_a_limit_that_is_misspelt_is_named(figure):
+    told = summarise((seed(1), seed(2)))
+    with pytest.raises(ConfigError, match="no figure"):
+        reached((Goal(figure=figure, at_most=1),), told, seeds=2)
+    right = Goal(figure="separate.at_0.001_loss_of_unpruned", at_most=1)
+    assert reached((right,), told, seeds=2)[0].got is None
 
 
 def test_the_file_gives_the_same_metrics_and_the_same_card(tmp_path):
