@@ -23,9 +23,10 @@ from hwflow.reproduce.metrics import (
     METRICS_FILE,
     HardwareMetrics,
     Metrics,
+    SeedMetrics,
     VariantMetrics,
 )
-from hwflow.reproduce.summary import LIMITS
+from hwflow.reproduce.summary import LIMITS, figures
 from hwflow.reproduce.template import render
 from hwflow.reproduce.verdict import claim, verdicts
 from hwflow.reproduce.words import percent
@@ -122,8 +123,16 @@ def _equals(metrics: Metrics, cascade: str) -> Iterator[str]:
         )
         yield (
             f"Seed {one.seed}: {percent(reached)} for {told.equal_accuracy.value:.3f} of the BOPs "
-            f"of {rival.name}, the {which} accurate, which has {percent(beyond)}."
+            f"of {rival.name}, the {which} accurate, which has {percent(beyond)}; "
+            + _against_mixed(one, cascade)
         )
+
+
+def _against_mixed(one: SeedMetrics, cascade: str) -> str:
+    told = figures(one).get(f"{cascade}.bops_of_mixed")
+    if told is None:
+        return "no single network is so accurate."
+    return f"{told.value:.3f} of those of two single networks in turn."
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hwflow.config.study import Goal
 from hwflow.errors import ConfigError
 from hwflow.reproduce.compare import ratio
 from hwflow.reproduce.metrics import Limit, Number, Reached, SeedMetrics, Spread, VariantMetrics
+from hwflow.reproduce.mixture import mixed_bops
 from hwflow.reproduce.variants import JOINT, SEPARATE
 
 Figures = dict[str, Number]
@@ -17,7 +18,7 @@ LIMITS: dict[Limit, str] = {"loss": "at", "bops": "within"}
 """What the names of figures say before a limit."""
 _OF_A_LIMIT = re.compile(
     rf"(?:{'|'.join(LIMITS.values())})_(\d+(?:\.\d+)?(?:e-?\d+)?)_"
-    r"(?:loss_of_unpruned|bops_of_unpruned|equal_accuracy)"
+    r"(?:loss_of_unpruned|bops_of_unpruned|equal_accuracy|bops_of_mixed)"
 )
 
 
@@ -28,10 +29,12 @@ def figures(one: SeedMetrics) -> Figures:
     ``exit_rate`` (before the last stage), ``avg_bops``, ``bops_ratio`` (to its own last stage) and
     ``minutes``.
 
-    Per compared cascade: ``equal_accuracy``, ``frames_per_s``, ``fits`` and ``above_front`` (1 or
-    0), ``<part>_lut``, ``_bram36`` and ``_dsp`` of each stage, of what stands ``around`` them and
-    of ``all``; ``at_<loss>_loss_of_unpruned``, ``_bops_of_unpruned`` and ``_equal_accuracy``,
-    against the last stage of ``joint``, at thresholds that may lose so much, and
+    Per compared cascade: ``equal_accuracy``, ``bops_of_mixed`` (its BOPs over those of two single
+    networks that take turns by chance, as accurate as it is; none beyond the most accurate one),
+    ``frames_per_s``, ``fits`` and ``above_front`` (1 or 0); ``<part>_lut``, ``_bram36`` and
+    ``_dsp`` of each stage, of what stands ``around`` them and of ``all``;
+    ``at_<loss>_loss_of_unpruned`` and ``_bops_of_unpruned``, against the last stage of ``joint``,
+    ``_equal_accuracy`` and ``_bops_of_mixed``, at thresholds that may lose so much, and
     ``within_<budget>_…`` at those that may take such a part of its BOPs. Of all but ``separate``,
     at their own thresholds: ``loss_of_unpruned`` and ``bops_of_unpruned``.
 
@@ -66,6 +69,10 @@ def figures(one: SeedMetrics) -> Figures:
             }
             key = f"{told.cascade}.{LIMITS[each.of]}_{each.limit:g}"
             found |= {f"{key}_{name}": n for name, n in numbers.items() if n is not None}
+            if each.point is not None:
+                found |= _of_mixed(key + "_", each.point.accuracy, each.point.avg_bops, one)
+        policy = one.variant(told.cascade).policy["test"]
+        found |= _of_mixed(f"{told.cascade}.", policy.accuracy, policy.avg_bops, one)
         for part, resources in told.hardware.taken.items():
             found |= {f"{told.cascade}.{part}_{name}": n for name, n in resources.items()}
     for name in (told.cascade for told in one.comparisons if JOINT in names):
@@ -131,7 +138,7 @@ def _holds(goal: Goal, got: float) -> bool:
 def _may_lack(figure: str, summary: Mapping[str, Spread]) -> bool:
     """Return whether a cascade has this figure only where it reaches what the figure is of."""
     cascade, _, rest = figure.partition(".")
-    lucky = rest == "frames_per_s" or _is_of_a_limit(rest)
+    lucky = rest in ("frames_per_s", "bops_of_mixed") or _is_of_a_limit(rest)
     return lucky and f"{cascade}.fits" in summary
 
 
@@ -171,6 +178,12 @@ def _of_unpruned(told: VariantMetrics, whole: VariantMetrics) -> Figures:
             update={"value": gap, "interval95": None}
         ),
     }
+
+
+def _of_mixed(key: str, accuracy: Number, bops: Number, one: SeedMetrics) -> Figures:
+    """Return ``bops`` over those of single networks mixed to ``accuracy``; nothing beyond them."""
+    mixed = mixed_bops(accuracy.value, one.singles)
+    return {} if mixed is None else {f"{key}bops_of_mixed": ratio(bops, mixed)}
 
 
 def _truth(value: bool, seed: int) -> Number:

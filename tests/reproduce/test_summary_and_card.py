@@ -145,17 +145,19 @@ def test_the_card_says_how_many_seeds_keep_a_limit_and_against_what():
     text = card(metrics(limited(1), limited(2, kept=False)))
     row = next(line for line in text.splitlines() if line.startswith("| `separate` | 0.1 %"))
     assert "| 1 of 2 |" in row
-    assert row.endswith("| w4a4 |")
+    assert row.endswith("| w4a4 | 0.200 |"), "10 M of 50 M"
     text = card(metrics(limited(1, kept=False), limited(2, kept=False)))
-    assert "| `separate` | 0.1 % |  | 0 of 2 | – | – | – | – |" in text
+    assert "| `separate` | 0.1 % |  | 0 of 2 | – | – | – | – | – |" in text
 
 
 def test_the_card_says_how_accurate_the_network_of_equal_accuracy_is():
     """90 % at 40 M BOPs: w4a4 has 90 % at 50 M; where it has 80 %, w8a8 has 100 % at 100 M."""
     text = card(metrics(seed(1), seed(2, w4a4=0.8)))
     least = "the cheapest single network that is at least as accurate, which has"
-    assert f"Seed 1: 90.00 % for 0.800 of the BOPs of w4a4, {least} 90.00 %." in text
-    assert f"Seed 2: 90.00 % for 0.400 of the BOPs of w8a8, {least} 100.00 %." in text
+    turns = "of those of two single networks in turn."
+    assert f"Seed 1: 90.00 % for 0.800 of the BOPs of w4a4, {least} 90.00 %; 0.800 {turns}" in text
+    # 80 % at 10 M and 100 % at 100 M, each for half of the frames: 55 M.
+    assert f"Seed 2: 90.00 % for 0.400 of the BOPs of w8a8, {least} 100.00 %; 0.727 {turns}" in text
 
 
 @pytest.mark.parametrize(
