@@ -195,7 +195,9 @@ def compare_job(
         out,
         {
             "recipe": recipe.model_dump(mode="json"),
-            "study": study.model_dump(mode="json", exclude={"goals", "seeds", "bundle_seed"}),
+            "study": study.model_dump(
+                mode="json", exclude={"goals", "seeds", "bundle_seed", "notes"}
+            ),
         },
         inputs=inputs,
         packages=CODE["compare"],

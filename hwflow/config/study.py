@@ -44,7 +44,8 @@ class Study(StrictModel):
     against the last stage before it is pruned: a cascade is told of at thresholds that lose so much
     on validation frames. ``budgets``: average BOPs, as fractions of those of that stage: it is told
     of at thresholds that take so many on validation frames.
-    ``board``: whose resources a cascade, or a single network, may fill.
+    ``board``: whose resources a cascade, or a single network, may fill. ``notes``: what a reader of
+    the card has to know besides.
     """
 
     schema_version: Literal[1]
@@ -56,6 +57,7 @@ class Study(StrictModel):
     losses: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = ()
     budgets: tuple[Annotated[float, Field(gt=0)], ...] = ()
     goals: tuple[Goal, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

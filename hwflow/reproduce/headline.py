@@ -31,11 +31,13 @@ def table(every: Sequence[Metrics], *, models: str = "models") -> str:
     """Return the table as markdown; ``models``: their folder, for links."""
     if not every:
         return _NONE
-    rows = [
-        "| model, cascade | seeds | first stage | last stage | unpruned last stage | cascade | BOPs "
-        "| of the unpruned last stage | at equal accuracy | better than the single networks |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
-    ]
+    names = (
+        "model, cascade",
+        *("seeds", "first stage", "last stage", "unpruned last stage", "cascade", "BOPs"),
+        *("of the unpruned last stage", "of two single networks in turn"),
+        "better than the single networks",
+    )
+    rows = [f"| {' | '.join(names)} |", f"|---{'|---:' * (len(names) - 2)}|---|"]
     told = (
         _row(each, comparison.cascade, models)
         for each in every
@@ -45,7 +47,7 @@ def table(every: Sequence[Metrics], *, models: str = "models") -> str:
 
 
 def _row(metrics: Metrics, cascade: str, models: str) -> str:
-    told, name = metrics.summary, metrics.recipe.name
+    told, name, done = metrics.summary, metrics.recipe.name, len(metrics.seeds)
     found = verdicts(metrics, cascade)
     better = [each.single for each in found if each.is_claimed]
     shown = f"{prose(better)} of {len(found)}" if better else f"none of {len(found)}"
@@ -53,14 +55,14 @@ def _row(metrics: Metrics, cascade: str, models: str) -> str:
     label = f"**`{cascade}`**" if cascade == metrics.headline else f"`{cascade}`"
     cells = (
         f"[{name}]({models}/{name}/{CARD_FILE}), {label}",
-        str(len(metrics.seeds)),
+        str(done) if metrics.is_whole else f"{done} of {len(metrics.study.seeds)}",
         percent(told[f"{cascade}.stage0_accuracy"]),
         percent(told[f"{cascade}.last_accuracy"]),
         percent(told[f"{unpruned(metrics.recipe)}.last_accuracy"]),
         percent(told[f"{cascade}.cascade_accuracy"]),
         millions(told[f"{cascade}.avg_bops"]),
         ratio(of_unpruned),
-        ratio(told[f"{cascade}.equal_accuracy"]),
+        ratio(told.get(f"{cascade}.bops_of_mixed")),
         shown,
     )
     return "| " + " | ".join(cells) + " |"

@@ -141,12 +141,13 @@ class JointRun:
     def _pruners(self, networks: list[StageNet], *, tuning: bool) -> list[Pruner | None]:
         """Return what prunes each network; while ``tuning``, only what holds single zeros."""
         made: list[Pruner | None] = []
+        recipe = self._task.recipe
         for number, stage, network in zip(self._numbers, self._stages, networks, strict=True):
             gone = tuning and isinstance(stage.pruning, FilterPruning)
             if stage.pruning is None or gone:
                 made.append(None)
                 continue
-            seed = derive_seed(self._task.recipe.seed, PLACE, "prune", number)
+            seed = derive_seed(recipe.seed, PLACE, "prune", recipe.stream(number))
             made.append(new_pruner(network, stage.pruning, seed=seed, where=f"stages.{number}"))
         return made
 

@@ -130,7 +130,7 @@ def test_fashion_cascade_keeps_its_promise():
     unpruned = load(Metrics, MODELS / "fashion_cascade" / METRICS_FILE).bundle.variant("joint")
     whole = unpruned.stages[-1]
     assert whole.accuracy["test"].value >= 0.935
-    assert bundle.cascade.accuracy.value >= whole.accuracy["test"].value - 0.004
+    assert bundle.cascade.accuracy.value >= whole.accuracy["test"].value - 0.003
     assert bundle.cascade.avg_bops <= 0.25 * whole.bops
     assert bundle.cascade.accuracy.n == 10_000
     assert sum(link.compared for link in bundle.exactness) > 10**9

@@ -42,7 +42,6 @@ def test_card_and_chart_are_written_from_the_metrics(model):
 
 def test_summary_and_goals_follow_from_the_seeds(model):
     _, metrics = model
-    assert metrics.is_whole
     assert metrics.summary == summarise(metrics.seeds)
     goals = reached(metrics.study.goals, metrics.summary, seeds=len(metrics.seeds))
     assert metrics.goals == goals

@@ -210,6 +210,7 @@ def test_the_last_of_three_stages_teaches_both_others(tmp_path):
 def test_a_stage_of_its_own_stream_stays_the_same_behind_another(tmp_path):
     """What is taken under another name is what training there would come to, byte for byte."""
     first, last = (stage.model_dump(mode="json") for stage in cascade(None).stages)
+    last["pruning"] = {**FILTERS, "criterion": "random"}
     between = last | {"name": "between", "weight_bit_width": 4, "act_bit_width": 4, "stream": 1}
     joint = {**JOINT, "lr": 0.003}
     two = recipe(first, last, joint=joint)
