@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,9 @@ class Finish:
         root: Path,
         place: str = "",
     ) -> StageResult:
-        """Write weights and result of ``stage`` to ``place``, a folder below ``root``, or to it.
+        """Write weights of ``stage`` to ``place``, a folder below ``root``, or to it.
 
-        The result names the weights from ``root``.
+        Returns the result, which names the weights from ``root``; ``tell`` writes that.
         """
         network = _in_brevitas(stage, trained, self.splits)
         weights = root / place / f"{stage.name}.safetensors"
@@ -60,7 +61,7 @@ class Finish:
                 stage.name,
                 100 * reached,
             )
-        result = StageResult(
+        return StageResult(
             name=stage.name,
             key=hashed(self.inputs),
             threads=self.options.threads,
@@ -74,8 +75,12 @@ class Finish:
             losses=tuple(losses),
             seconds=time.monotonic() - self.began,
         )
-        write_json(root / place / f"{stage.name}.json", result)
-        return result
+
+
+def tell(results: Iterable[StageResult], root: Path) -> None:
+    """Write each of ``results`` beside its weights: from then on the stage counts as trained."""
+    for result in results:
+        write_json((root / result.weights).with_suffix(".json"), result)
 
 
 def _in_brevitas(stage: StageRecipe, trained: StageNet, splits: Splits) -> StageNet:

@@ -20,7 +20,7 @@ from hwflow.nets import Form, StageNet, build
 from hwflow.nets.shrink import shrink
 from hwflow.train.checkpoint import checkpoint_path, read_checkpoint, remove_checkpoints
 from hwflow.train.files import StageResult, read_weights
-from hwflow.train.finish import Finish
+from hwflow.train.finish import Finish, tell
 from hwflow.train.fit import TrainingData, derive_seed
 from hwflow.train.frames import Batches
 from hwflow.train.history import History, positions
@@ -204,12 +204,16 @@ class JointRun:
         ]
 
     def _finish(self, state: JointState, began: float) -> None:
-        task = self._task
+        task, results = self._task, []
         for number, stage, part in zip(self._numbers, self._stages, state.parts, strict=True):
             if number in task.missing:
                 finish = Finish(self._splits, task.options, task.inputs[number], began)
                 network = cast(StageNet, part.network)
-                finish.write(stage, network, part.losses, root=task.folder, place=PLACE)
+                results.append(
+                    finish.write(stage, network, part.losses, root=task.folder, place=PLACE)
+                )
+        # All at once: the checkpoint is that of the stages that are missing.
+        tell(results, task.folder)
         remove_checkpoints(task.checkpoint)
 
 

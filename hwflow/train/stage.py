@@ -19,7 +19,7 @@ from hwflow.log import Progress
 from hwflow.nets import Form, StageNet
 from hwflow.train.checkpoint import checkpoint_path, read_checkpoint, remove_checkpoints
 from hwflow.train.files import StageResult, intact_stage, write_atomic
-from hwflow.train.finish import Finish
+from hwflow.train.finish import Finish, tell
 from hwflow.train.fit import TrainingData, derive_seed, fit, fixed_threads
 from hwflow.train.frames import Batches
 from hwflow.train.history import History, positions
@@ -212,9 +212,9 @@ class _StageRun:
         )
 
     def _finish(self, state: FitState, began: float) -> None:
-        Finish(self._splits, self._options, self._found.inputs, began).write(
-            self._stage, cast(StageNet, state.network), state.losses, root=self._folder
-        )
+        finish = Finish(self._splits, self._options, self._found.inputs, began)
+        network = cast(StageNet, state.network)
+        tell([finish.write(self._stage, network, state.losses, root=self._folder)], self._folder)
         remove_checkpoints(self._path)
 
 

@@ -17,6 +17,7 @@ from hwflow.errors import ConfigError
 from hwflow.export.scores import score_trained
 from hwflow.nets import Form, build
 from hwflow.train import TrainOptions, read_networks, read_train_result, train
+from hwflow.train.finish import Finish
 from hwflow.train.joint_fit import distillation
 from hwflow.train.pruner import new_pruner, share_removed
 
@@ -103,6 +104,35 @@ def test_interrupted_runs_give_the_weights_of_an_uninterrupted_one(pruned, tmp_p
             train(told, tmp_path, options=OFTEN, progress=stop_at(stop))
     train(told, tmp_path, options=OFTEN)
     assert files(tmp_path) == files(folder)
+
+
+def test_a_kill_while_results_are_written_costs_no_epoch(pruned, tmp_path, monkeypatch):
+    told, folder, _ = pruned
+    written = []
+
+    def dies_at_the_second(self, stage, *rest, **places):
+        if written:
+            raise InterruptedTrainingError
+        written.append(stage.name)
+        return write(self, stage, *rest, **places)
+
+    write = Finish.write
+    known = [alone_of(folder, tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Finish, "write", dies_at_the_second)
+        with pytest.raises(InterruptedTrainingError):
+            train(told, tmp_path, known=known, options=OFTEN)
+    seen = []
+    train(told, tmp_path, options=OFTEN, progress=lambda what, *_: seen.append(what))
+    assert not [what for what in seen if "epoch 1 of" in what]
+    assert files(tmp_path)["joint/stage0.safetensors"] == files(folder)["joint/stage0.safetensors"]
+
+
+def alone_of(folder, place):
+    """Return a folder with the stages of ``folder`` as they were before they trained together."""
+    other = place / "alone"
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns("joint"))
+    return other
 
 
 def test_a_run_goes_on_with_the_masks_it_had(pruned, tmp_path):
