@@ -63,6 +63,19 @@ def test_the_metrics_are_of_recipe_study_and_networks_beside_them(model):
         assert told.accuracy["test"].value == stage.accuracy.value
 
 
+def test_a_study_that_lacks_seeds_says_so_wherever_it_is_told(model):
+    folder, metrics = model
+    planned, done = metrics.study.seeds, {one.seed for one in metrics.seeds}
+    assert done <= set(planned)
+    text = (folder / "card.md").read_text(encoding="utf-8")
+    assert ("**Unfinished:**" in text) is (done != set(planned))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if f"({PLACE}/{folder.name}/card.md), " in line]
+    shown = str(len(done)) if done == set(planned) else f"{len(done)} of {len(planned)}"
+    assert len(rows) == len(metrics.bundle.comparisons)
+    assert all(row.split(" | ")[1] == shown for row in rows)
+
+
 @pytest.mark.parametrize("name", STUDIED)
 def test_every_study_can_be_read(name):
     load(Study, MODELS / name / "study.yaml")

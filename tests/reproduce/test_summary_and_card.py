@@ -255,6 +255,7 @@ def test_the_readme_table_has_a_row_per_cascade(tmp_path):
     assert "| w4a4 and w8a8 of 2 |" in text
     page = replaced("<!-- models -->\nold\n<!-- end of models -->\n", "models", text, "x")
     assert replaced(page, "models", text, "x") == page
+    assert "**`separate`** | 1 of 2 |" in table([metrics(seed(1))])
     other = metrics(seed(1), seed(2, accuracy=0.91))
     assert table([other]) != text
     with pytest.raises(ConfigError, match="no such folder"):
