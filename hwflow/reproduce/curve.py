@@ -18,7 +18,8 @@ COLOURS = {SEPARATE: MUTED, JOINT: BLUE, PRUNED: ORANGE}
 PURPLE = "#8250df"  # of every other cascade
 MEGA = 1e6
 INCHES = (9.0, 5.4)
-# The same numbers give the same bytes, with words as text that can be searched and styled.
+# The same numbers give the same bytes on the same processor, with words as text that can be
+# searched and styled.
 STYLE = {
     "svg.hashsalt": "hwflow",
     "svg.fonttype": "none",

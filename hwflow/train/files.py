@@ -18,6 +18,7 @@ from hwflow.config import durable
 from hwflow.config.base import StrictModel, load
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.train_options import DeviceKind
+from hwflow.config.training import Precision
 from hwflow.errors import ConfigError
 
 RESULT_FILE = "train.json"
@@ -31,8 +32,9 @@ class StageResult(StrictModel):
     the key. ``splits``: digest of what it was trained and validated on, ``Splits.digest``; none in
     files of old. ``weights``: a file, from the folder of ``train.json``. ``channels``: outputs of
     each weight layer but the classifier, where filters were removed. ``losses``: mean training loss
-    per epoch of the last phase. ``seconds``: wall time of the call that finished it. Test accuracy
-    is left to ``export``, which measures the frozen network.
+    per epoch of the last phase. ``seconds``: wall time of the call that finished it; ``precision``:
+    of its passes, none in files of old. Test accuracy is left to ``export``, which measures the
+    frozen network.
     """
 
     name: str
@@ -47,6 +49,7 @@ class StageResult(StrictModel):
     accuracy: Accuracy
     losses: tuple[float, ...]
     seconds: float = Field(ge=0)
+    precision: Precision | None = None
 
 
 class TrainResult(StrictModel):

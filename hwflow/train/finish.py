@@ -15,11 +15,13 @@ import torch
 from hwflow.config.bundle import Accuracy, sha256
 from hwflow.config.recipe import StageRecipe
 from hwflow.config.train_options import TrainOptions
+from hwflow.config.training import Precision
 from hwflow.data import Splits
 from hwflow.nets import StageNet, build
 from hwflow.train.evaluate import real_scores
 from hwflow.train.files import StageResult, write_json, write_weights
 from hwflow.train.key import hashed
+from hwflow.train.launch import computed
 
 # Times what guessing gets right: below, something is wrong with the recipe.
 _GUESSING = 1.5
@@ -28,11 +30,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Finish:
-    """Writes the stages of one run. ``began``: of ``time.monotonic``."""
+    """Writes the stages of one run.
+
+    ``precision``: of the passes, as the recipe asks for it. ``began``: of ``time.monotonic``.
+    """
 
     splits: Splits
     options: TrainOptions
     inputs: dict[str, Any]
+    precision: Precision
     began: float
 
     def write(
@@ -74,6 +80,7 @@ class Finish:
             accuracy=Accuracy(split="validation", n=len(validation), value=reached),
             losses=tuple(losses),
             seconds=time.monotonic() - self.began,
+            precision=computed(self.precision, self.options.device),
         )
 
 

@@ -207,7 +207,9 @@ class JointRun:
         task, results = self._task, []
         for number, stage, part in zip(self._numbers, self._stages, state.parts, strict=True):
             if number in task.missing:
-                finish = Finish(self._splits, task.options, task.inputs[number], began)
+                finish = Finish(
+                    self._splits, task.options, task.inputs[number], task.joint.precision, began
+                )
                 network = cast(StageNet, part.network)
                 results.append(
                     finish.write(stage, network, part.losses, root=task.folder, place=PLACE)

@@ -212,7 +212,8 @@ class _StageRun:
         )
 
     def _finish(self, state: FitState, began: float) -> None:
-        finish = Finish(self._splits, self._options, self._found.inputs, began)
+        precision = self._stage.training.precision
+        finish = Finish(self._splits, self._options, self._found.inputs, precision, began)
         network = cast(StageNet, state.network)
         tell([finish.write(self._stage, network, state.losses, root=self._folder)], self._folder)
         remove_checkpoints(self._path)

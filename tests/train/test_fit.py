@@ -13,6 +13,7 @@ from hwflow.config.training import Training
 from hwflow.data.augment import augment
 from hwflow.errors import ConfigError
 from hwflow.nets.layers import QuantConv2d, QuantLinear, QuantReLU
+from hwflow.train import launch
 from hwflow.train.evaluate import accuracy, real_scores
 from hwflow.train.fit import derive_seed
 from hwflow.train.frames import Batches
@@ -22,6 +23,13 @@ from hwflow.train.rates import rate
 from hwflow.train.state import Settings
 
 pytestmark = pytest.mark.train
+
+
+@pytest.fixture(autouse=True)
+def bf16_on_every_processor(monkeypatch):
+    """However slow it is there."""
+    monkeypatch.setattr(launch, "multiplies_bf16", lambda: True)
+
 
 EVERYTHING = {
     "optimiser": {"kind": "sgd", "momentum": 0.9, "nesterov": True},

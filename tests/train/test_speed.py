@@ -6,9 +6,17 @@ import pytest
 import torch
 from tiny import stage
 
+from hwflow.train import launch
 from hwflow.train.speed import contestants, measure, random_data
 
 pytestmark = pytest.mark.train
+
+
+@pytest.fixture(autouse=True)
+def bf16_on_every_processor(monkeypatch):
+    """However slow it is there."""
+    monkeypatch.setattr(launch, "multiplies_bf16", lambda: True)
+
 
 SHAPE = (8, 8, 1)
 TOLD = {
