@@ -18,6 +18,7 @@ from hwflow.config.study import STUDY_FILE, Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
 from hwflow.reproduce.folder import settle
+from hwflow.reproduce.variants import headline
 
 if TYPE_CHECKING:  # comes with numpy and the report, which a command line alone does not need
     from hwflow.reproduce.metrics import Metrics
@@ -63,8 +64,7 @@ def reproduce(
         if only == METRICS:
             _refuse_untrained(each)
         _run(output, each)
-    metrics = _metrics(recipe, study, plan)
-    _write(output, metrics, plan, folder=folder, root=root)
+    _write(output, recipe, study, plan, folder=folder, root=root)
 
 
 def find_model(told: str) -> Path:
@@ -137,36 +137,37 @@ def _tell_plan(output: Output, plan: list[SeedJobs], root: Path) -> None:
     output.result(told, "\n".join([*lines, f"{remaining} of {len(rows)} steps remain"]))
 
 
-def _metrics(recipe: Recipe, study: Study, plan: list[SeedJobs]) -> Metrics:
-    from hwflow.reproduce.assemble import SEED_FILE, assemble
-    from hwflow.reproduce.metrics import SeedMetrics
-
-    found = [load(SeedMetrics, each.comparison.step.out / SEED_FILE) for each in plan]
-    return assemble(recipe, study, found, bundle_dir=_bundle(recipe, study, plan))
-
-
-def _bundle(recipe: Recipe, study: Study, plan: list[SeedJobs]) -> Path:
-    from hwflow.reproduce.variants import headline
-
-    told = next((each for each in plan if each.seed == study.bundle_seed), plan[0])
-    return told.bundle_of(headline(recipe))
-
-
 def _write(
-    output: Output, metrics: Metrics, plan: list[SeedJobs], *, folder: Path, root: Path
+    output: Output,
+    recipe: Recipe,
+    study: Study,
+    plan: list[SeedJobs],
+    *,
+    folder: Path,
+    root: Path,
 ) -> None:
+    """Write what was found, with the other seeds of this study that ``folder`` tells of."""
+    from hwflow.reproduce.assemble import SEED_FILE, assemble
     from hwflow.reproduce.card import write_documents
+    from hwflow.reproduce.metrics import SeedMetrics
     from hwflow.reproduce.publish import publish
+    from hwflow.reproduce.published import Seeds, published, what_is_missing
 
+    before = published(folder, recipe, study)
+    found, bundles = dict(before.metrics), dict(before.bundles)
+    for each in plan:
+        found[each.seed] = load(SeedMetrics, each.comparison.step.out / SEED_FILE)
+        bundles[each.seed] = each.bundle_of(headline(recipe))
+    told = [found[seed] for seed in study.seeds if seed in found]
+    bundle_dir = bundles.get(study.bundle_seed, bundles[plan[0].seed])
+    metrics = assemble(recipe, study, told, bundle_dir=bundle_dir)
     write_documents(metrics, root)
-    place = root
-    if metrics.is_whole:
-        publish(metrics, folder, bundle_dir=_bundle(metrics.recipe, metrics.study, plan))
-        place = folder
+    missing = what_is_missing(folder, metrics, Seeds(found, bundles))
+    if missing:
+        output.note(f"{shown(folder)} is left as it is: {missing}")
     else:
-        output.note(
-            f"only some of the seeds {list(metrics.study.seeds)}: {shown(folder)} is left as it is"
-        )
+        publish(metrics, folder, bundle_dir=bundle_dir)
+    place = root if missing else folder
     _tell(output, metrics, place)
 
 

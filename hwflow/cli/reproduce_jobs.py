@@ -17,7 +17,7 @@ from hwflow.config.study import Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
 from hwflow.log import Progress
-from hwflow.reproduce.variants import Variant, cascades, variants
+from hwflow.reproduce.variants import Variant, cascades, comparable, variants
 
 MEASURED, COMPARED = "measured", "compared"
 
@@ -193,12 +193,7 @@ def compare_job(
     step = Step(
         "compare",
         out,
-        {
-            "recipe": recipe.model_dump(mode="json"),
-            "study": study.model_dump(
-                mode="json", exclude={"goals", "seeds", "bundle_seed", "notes"}
-            ),
-        },
+        comparable(recipe, study),
         inputs=inputs,
         packages=CODE["compare"],
         tools=TOOLS["compare"],

@@ -51,6 +51,14 @@ def variants(recipe: Recipe, study: Study, *, seed: int) -> tuple[Variant, ...]:
     )
 
 
+def comparable(recipe: Recipe, study: Study) -> dict[str, Any]:
+    """Return what decides the metrics of a seed; seeds for which it is equal fit into one card."""
+    return {
+        "recipe": recipe.model_dump(mode="json", exclude={"seed"}),
+        "study": study.model_dump(mode="json", exclude={"goals", "seeds", "bundle_seed", "notes"}),
+    }
+
+
 def headline(recipe: Recipe) -> str:
     """Return the variant that the model stands for: the recipe as it is."""
     if recipe.joint is None:
