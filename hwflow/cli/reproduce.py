@@ -10,14 +10,14 @@ from rich.markup import escape
 
 from hwflow.cli.commands import OUT, Data, work
 from hwflow.cli.output import Output, shown
-from hwflow.cli.reproduce_jobs import SeedJobs, seed_jobs
+from hwflow.cli.reproduce_jobs import SeedJobs, seed_jobs, trainings
 from hwflow.config.base import load
 from hwflow.config.data_root import DataRoot
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import STUDY_FILE, Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
-from hwflow.reproduce.folder import settle
+from hwflow.reproduce.folder import TRAINED, settle
 from hwflow.reproduce.variants import headline
 
 if TYPE_CHECKING:  # comes with numpy and the report, which a command line alone does not need
@@ -44,8 +44,8 @@ def reproduce(
 
     ``known``: folders of other trainings, to take from what is the same.
     """
-    if only not in (None, METRICS, CARD):
-        raise ConfigError(f"--only {only}: expected {METRICS} or {CARD}")
+    if only not in (None, METRICS, CARD, TRAINED):
+        raise ConfigError(f"--only {only}: expected {METRICS}, {CARD} or {TRAINED}")
     folder = find_model(model)
     if only == CARD:
         _card(output, folder)
@@ -53,6 +53,11 @@ def reproduce(
     recipe, study = load(Recipe, folder / RECIPE_FILE), load(Study, folder / STUDY_FILE)
     chosen = _seeds(study, seeds)
     root = out or OUT / "reproduce" / recipe.name
+    if only == TRAINED:
+        _hand_on(output, folder, root, chosen, known)
+        return
+    if (folder / TRAINED).is_dir():
+        known = (*known, folder / TRAINED)
     plan = [
         seed_jobs(recipe, study, seed=seed, out=root, data=data, options=options, known=known)
         for seed in chosen
@@ -65,6 +70,32 @@ def reproduce(
             _refuse_untrained(each)
         _run(output, each)
     _write(output, recipe, study, plan, folder=folder, root=root)
+
+
+def _hand_on(
+    output: Output, folder: Path, root: Path, seeds: tuple[int, ...], known: tuple[Path, ...]
+) -> None:
+    """Put what is trained into the model's folder, from which another machine takes it."""
+    from hwflow.reproduce.hand_on import hand_on
+
+    found = []
+    for seed in seeds:
+        base = (root / f"seed{seed}").absolute()
+        found += [
+            (f"seed{seed}/{training.relative_to(base).parts[0]}", training)
+            for training in trainings(base)
+        ]
+    for path in (*known, folder / TRAINED):
+        base = path.absolute()
+        found += [(str(training.relative_to(base)), training) for training in trainings(base)]
+    size = hand_on(found, folder)
+    data = {
+        "command": "reproduce",
+        "only": TRAINED,
+        "trained": shown(folder / TRAINED),
+        "bytes": size,
+    }
+    output.result(data, f"{data['trained']}: {size / 1e6:.1f} MB")
 
 
 def find_model(told: str) -> Path:

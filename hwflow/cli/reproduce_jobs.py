@@ -11,6 +11,7 @@ from hwflow.cli.step_code import CODE, TOOLS
 from hwflow.config.base import load
 from hwflow.config.bundle import load_bundle
 from hwflow.config.data_root import DataRoot
+from hwflow.config.joint import PLACE
 from hwflow.config.manifest import Step
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
@@ -79,7 +80,7 @@ def seed_jobs(
         ConfigError: the recipe cannot be at the study's bits.
     """
     root = out.absolute() / f"seed{seed}"
-    others = tuple(folder for path in known for folder in _trainings(path))
+    others = tuple(folder for path in known for folder in _known(path))
     found: list[VariantJobs] = []
     for variant in variants(recipe, study, seed=seed):
         folder = root / variant.name
@@ -108,17 +109,17 @@ def seed_jobs(
     return SeedJobs(seed, tuple(found), comparison)
 
 
-def _trainings(root: Path) -> list[Path]:
-    """Return the folders of trainings below ``root``, finished or not.
-
-    Raises:
-        ConfigError: there are none.
-    """
+def trainings(root: Path) -> list[Path]:
+    """Return the folders of trainings below ``root``, finished or not."""
     found = {path.parent for path in root.absolute().rglob("*.safetensors")}
-    whole = sorted(folder for folder in found if folder.parent not in found)
-    if not whole:
+    return sorted({each.parent if each.name == PLACE else each for each in found})
+
+
+def _known(root: Path) -> list[Path]:
+    found = trainings(root)
+    if not found:
         raise ConfigError(f"--known {root}: no trained stages below it (*.safetensors)")
-    return whole
+    return found
 
 
 def measure_job(
@@ -143,7 +144,7 @@ def measure_job(
             variant.name,
             variant.about,
             source,
-            seed=variant.recipe.seed,
+            variant.recipe,
             train_dir=train_dir,
             progress=progress,
         )

@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from hwflow.config.base import StrictModel
 from hwflow.config.training import Epochs, Precision, Rate
 
+PLACE = "joint"
+"""Folder of the results, below that of the stages trained alone."""
+
 
 class Distillation(StrictModel):
     """The last stage teaches the others, by the divergence of softened scores.

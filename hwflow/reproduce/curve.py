@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import StringIO
+from itertools import cycle
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from hwflow.reproduce.metrics import CurveMetrics, Metrics
 from hwflow.reproduce.variants import JOINT, PRUNED, SEPARATE
 
 COLOURS = {SEPARATE: MUTED, JOINT: BLUE, PRUNED: ORANGE}
-PURPLE = "#8250df"  # of every other cascade
+OTHERS = ("#8250df", "#bf3989", "#0a7ea4")  # of more cascades, in turn
 MEGA = 1e6
 INCHES = (9.0, 5.4)
 # The same numbers give the same bytes on the same processor, with words as text that can be
@@ -51,8 +52,9 @@ def draw(metrics: Metrics) -> str:
         headline = shown[metrics.headline]
         _line(axes, "random routing", headline, headline.random, GREY, ":")
         _line(axes, "ideal routing", headline, headline.oracle, GREEN, "--")
+        others = cycle(OTHERS)
         for name, curve in shown.items():
-            colour = COLOURS.get(name, PURPLE)
+            colour = COLOURS.get(name) or next(others)
             _line(axes, name, curve, curve.accuracy, colour, "-")
             policy = one.variant(name).policy["test"]
             at = (policy.avg_bops.value / MEGA, 100 * policy.accuracy.value)

@@ -14,8 +14,7 @@ from hwflow.reproduce.assemble import FitOf
 from hwflow.reproduce.compare import Fitter
 from hwflow.reproduce.hardware import Fit, fit
 from hwflow.reproduce.metrics import HardwareMetrics, Number, VariantMetrics
-
-ALL, AROUND = "all", "around"
+from hwflow.reproduce.variants import ALL, AROUND
 
 
 def fit_of(recipes: Mapping[str, Recipe], study: Study, *, classes: int) -> FitOf:

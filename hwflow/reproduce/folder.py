@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+TRAINED = "trained"
+"""Folder of what a study that is not done has trained so far, in the model's."""
+
 
 def settle(model_dir: Path) -> None:
     """Bring back the folder of a model that ``publish`` was killed over."""

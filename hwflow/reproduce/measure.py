@@ -12,6 +12,8 @@ import numpy as np
 from hwflow.cascade.routing import oracle_accuracy, random_accuracy
 from hwflow.cascade.scores import MARGIN
 from hwflow.cascade.view import view
+from hwflow.config.joint import PLACE
+from hwflow.config.recipe import Recipe
 from hwflow.errors import ConfigError
 from hwflow.log import Progress, silent
 from hwflow.report.evaluate import Split, evaluate
@@ -38,17 +40,17 @@ def measure(
     name: str,
     about: str,
     source: Source,
+    recipe: Recipe,
     *,
-    seed: int,
     train_dir: Path,
     progress: Progress = silent,
 ) -> VariantMetrics:
-    """Return what the variant of ``source``, trained in ``train_dir``, reached.
+    """Return what the variant of ``source``, trained by ``recipe`` in ``train_dir``, reached.
 
     Raises:
         ConfigError: there are no labelled scores of a split, or no log of the training.
     """
-    cascade = source.cascade
+    cascade, seed = source.cascade, recipe.seed
     test = evaluate(cascade, "test", resamples=RESAMPLES, progress=progress)
     policy_alone = evaluate(
         cascade, "validation", scores=(MARGIN,), resamples=RESAMPLES, progress=progress
@@ -65,24 +67,34 @@ def measure(
         curve=_curve(test.scores[0].curve, test, seed),
         exactness=source.exactness,
         training=Number(
-            value=training_minutes(train_dir), unit="minutes", provenance="measured", seed=seed
+            value=training_minutes(recipe, train_dir),
+            unit="minutes",
+            provenance="measured",
+            seed=seed,
         ),
         frames={split: told[split].n for split in SPLITS},
         copies=told["validation"].copies,
     )
 
 
-def training_minutes(folder: Path) -> float:
+def training_minutes(recipe: Recipe, folder: Path) -> float:
     """Return the wall time of all epochs behind the networks in ``folder``, in minutes.
 
-    Those of stages that were taken from another training count too. Stages that were trained
-    together have the same times in their logs, which count once.
+    Those of stages that were taken from another training count too, with the time of what was
+    trained beside them. Stages that were trained together have the same times in their logs, which
+    count once; where the last stage teaches, the logs of the others have its time.
 
     Raises:
         ConfigError: there is no log.
     """
     alone = [_seconds(path) for path in sorted(folder.glob("*.csv")) if not _is_start(path)]
-    together = {_seconds(path) for path in folder.glob("*/*.csv")}
+    joint, last = recipe.joint, recipe.stages[-1].name
+    teaches = joint is not None and joint.distillation.weight > 0
+    together = {
+        _seconds(path)
+        for path in folder.glob(f"{PLACE}/*.csv")
+        if not (teaches and path.stem == last)
+    }
     if not alone:
         raise ConfigError(f"{folder}: no log of a training (*.csv); run `hwflow reproduce` again")
     return sum(map(sum, [*alone, *together])) / 60

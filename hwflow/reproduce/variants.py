@@ -14,6 +14,9 @@ from hwflow.errors import ConfigError
 SEPARATE, CONTINUED = "separate", "continued"
 JOINT, PRUNED_ALONE, PRUNED = "joint", "pruned_alone", "pruned"
 
+# Rows of the card's hardware beside the stages: what stands around them, and the whole.
+AROUND, ALL = "around", "all"
+
 ABOUT = {
     SEPARATE: "each stage trained alone",
     CONTINUED: "then trained on for as long as joint training takes, nobody teaching",
@@ -96,11 +99,16 @@ def through_name(bits: int) -> str:
 
 
 def _check(recipe: Recipe, study: Study) -> None:
-    """Raise ``ConfigError`` where nothing is a cascade, or its last stage is not among singles."""
+    """Raise ``ConfigError`` where nothing is a cascade, or the card could not tell of it."""
     if len(recipe.stages) < 2:
         raise ConfigError(
             f"{recipe.name}: one stage is no cascade, and there is nothing to compare; add a stage"
         )
+    for index, stage in enumerate(recipe.stages):
+        if stage.name in (ALL, AROUND):
+            raise ConfigError(
+                f"stages.{index}.name: {stage.name} is a row of the card; choose another name"
+            )
     own = _own_bits(recipe)
     if own is not None and own not in study.single_bits:
         raise ConfigError(

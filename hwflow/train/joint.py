@@ -14,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 
 from hwflow.config.data_root import DataRoot
+from hwflow.config.joint import PLACE
 from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import TrainOptions
 from hwflow.data import Splits, load
@@ -21,7 +22,7 @@ from hwflow.log import Progress
 from hwflow.train.checkpoint import last_checkpoint
 from hwflow.train.files import StageResult, intact_stage
 from hwflow.train.fit import fixed_threads
-from hwflow.train.joint_run import PLACE, JointRun, JointTask
+from hwflow.train.joint_run import JointRun, JointTask
 from hwflow.train.key import differences, hashed, joint_inputs
 from hwflow.train.known import take
 from hwflow.train.launch import float32_in_order, here, in_processes

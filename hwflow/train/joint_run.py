@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 
-from hwflow.config.joint import Joint
+from hwflow.config.joint import PLACE, Joint
 from hwflow.config.pruning import FilterPruning
 from hwflow.config.recipe import Recipe, StageRecipe
 from hwflow.config.train_options import TrainOptions
@@ -29,9 +29,6 @@ from hwflow.train.phases import phases
 from hwflow.train.pruner import Pruner, new_pruner
 from hwflow.train.state import FitState, Settings
 from hwflow.train.watch import OneOfMany, StageWatcher
-
-PLACE = "joint"
-"""Folder of the results, below that of the stages trained alone."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +188,8 @@ class JointRun:
             progress=progress,
         )
 
-    def _histories(self, saved: dict[str, Any] | None) -> list[History]:
+    def _histories(self, saved: dict[str, Any] | None) -> list[History | None]:
+        """Return the log of each stage; one that is there already keeps its own."""
         done, told = 0, [0] * len(self._stages)
         if saved is not None:
             done = self._plan[int(saved["phase"])].before + int(saved["fit"]["epoch"])
@@ -200,7 +198,9 @@ class JointRun:
         board = self._task.options.tensorboard
         return [
             History(folder, stage.name, position=position, epochs=done, tensorboard=board)
-            for stage, position in zip(self._stages, told, strict=True)
+            if number in self._task.missing
+            else None
+            for number, stage, position in zip(self._numbers, self._stages, told, strict=True)
         ]
 
     def _finish(self, state: JointState, began: float) -> None:

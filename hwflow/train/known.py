@@ -48,16 +48,21 @@ class Start:
         )
         write_json(self._result, told)
 
-    def is_of(self, inputs: dict[str, Any]) -> bool:
-        """Return whether the start is there, whole, and made of ``inputs``."""
+    def key(self) -> str | None:
+        """Return the key of what made it; None if it is not there, or not whole."""
         if not self._result.is_file() or not self._log.is_file():
-            return False
+            return None
         try:
             told = load(StartResult, self._result)
         except ConfigError:
-            return False
+            return None
         whole = self._weights.is_file() and sha256(self._weights) == told.sha256
-        return whole and told.key == hashed(inputs)
+        return told.key if whole else None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Weights, log and what tells of both, where they should be."""
+        return self._weights, self._log, self._result
 
     def read(self) -> dict[str, Tensor]:
         """Return the weights."""
@@ -136,4 +141,4 @@ def find_start(
         return None
     inputs = start_inputs(recipe, index, options, splits=splits)
     starts = (start for folder in folders for start in starts_in(folder))
-    return next((start for start in starts if start.is_of(inputs)), None)
+    return next((start for start in starts if start.key() == hashed(inputs)), None)

@@ -79,13 +79,13 @@ def computed(asked: Precision, device: DeviceKind) -> Precision:
 
 @cache
 def multiplies_bf16() -> bool:
-    """Return whether this processor has instructions that multiply in bf16; warn once if not."""
-    found = torch.backends.mkldnn.is_available() and bool(
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    """Return whether torch multiplies in bf16 fast on this processor; warn once if not."""
+    has_library: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    found = has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     if not found:
         log.warning(
-            "precision: bf16: this processor multiplies in float32 alone; float32 is taken instead"
+            "precision: bf16: slow on this processor, which has no instructions for it; float32 is "
+            "taken instead"
         )
     return found
 

@@ -148,8 +148,24 @@ def targets(network: StageNet, pruning: FilterPruning, where: str) -> dict[int, 
 
     Raises:
         ConfigError: naming the entry, if layers that share channels have different ones, or one
-            of a residual sum has any; or no layer can be pruned.
+            of a residual sum has any; or no layer can be pruned, or loses a filter.
     """
+    found = _targets(network, pruning, where)
+    groups = network.filter_groups()
+    asked = {group: share for group, share in found.items() if share}
+    if asked and all(
+        kept_count(groups[group].channels, share, pruning.granule) == groups[group].channels
+        for group, share in asked.items()
+    ):
+        most = max(groups[group].channels for group in asked)
+        raise ConfigError(
+            f"{where}: pruning: no layer loses a filter: the widest has {most}, of which granules "
+            f"of {pruning.granule} go; give a smaller granule or a greater sparsity"
+        )
+    return found
+
+
+def _targets(network: StageNet, pruning: FilterPruning, where: str) -> dict[int, float]:
     groups = network.filter_groups()
     given = pruning.sparsity
     if not isinstance(given, tuple):

@@ -23,9 +23,9 @@ class StageWatcher:
     """The watcher of every phase of a stage, in the process that writes; or of all stages at once.
 
     ``stage``: what is trained, in words. ``inputs``: what its key is the hash of. ``histories``:
-    of each part of the state. ``names``, ``epochs``: of each phase.
-    ``batches``: steps of an epoch; ``frames``: those that they train on. ``seconds``: age at which
-    a checkpoint is replaced in the middle of an epoch.
+    of each part of the state, None for one that is trained again only to teach. ``names``,
+    ``epochs``: of each phase. ``batches``: steps of an epoch; ``frames``: those that they train on.
+    ``seconds``: age at which a checkpoint is replaced in the middle of an epoch.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class StageWatcher:
         epochs: Sequence[int],
         batches: int,
         frames: int,
-        histories: Sequence[History],
+        histories: Sequence[History | None],
         seconds: float,
         progress: Progress,
     ) -> None:
@@ -46,7 +46,7 @@ class StageWatcher:
         self._made_for = {"key": hashed(inputs), "inputs": inputs}
         self._names, self._epochs = names, epochs
         self._batches, self._frames = batches, frames
-        self._histories, self._seconds, self._progress = histories, seconds, progress
+        self._histories, self._seconds, self._progress = tuple(histories), seconds, progress
         self._phase = 0
         self._epoch_began = self._saved = time.monotonic()
         self._rest = 0.0
@@ -54,7 +54,8 @@ class StageWatcher:
     def close(self) -> None:
         """Nothing comes after."""
         for history in self._histories:
-            history.close()
+            if history is not None:
+                history.close()
 
     def begin_phase(self, phase: int, state: Trained, *, seconds: float = 0.0) -> None:
         """Attend to ``phase`` from now on; before, its epoch has taken ``seconds``.
@@ -75,7 +76,8 @@ class StageWatcher:
         """Log the epoch, and save unless the last checkpoint is a moment old."""
         seconds = time.monotonic() - self._epoch_began
         for history, part in zip(self._histories, state.parts, strict=True):
-            history.add(self._row(part, seconds))
+            if history is not None:
+                history.add(self._row(part, seconds))
         self._epoch_began = time.monotonic()
         if self._epoch_began - self._saved >= min(self._rest, self._seconds):
             self._save(state)
@@ -116,7 +118,7 @@ class StageWatcher:
             **self._made_for,
             "phase": self._phase,
             "fit": state.checkpoint(),
-            "history": [history.settle() for history in self._histories],
+            "history": [0 if each is None else each.settle() for each in self._histories],
             "seconds": began - self._epoch_began,
         }
         write_checkpoint(self._path, checkpoint)

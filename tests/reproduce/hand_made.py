@@ -11,6 +11,7 @@ from hwflow.cascade.view import ScoredSplit
 from hwflow.config.bundle import Link
 from hwflow.config.study import Goal, Study
 from hwflow.report.scored import ScoredCascade, ScoredStage
+from hwflow.reproduce.compare import Candidate, compare, mark_front
 from hwflow.reproduce.metrics import (
     CurveMetrics,
     HardwareMetrics,
@@ -136,4 +137,33 @@ def metrics(*seeds: SeedMetrics, goals: tuple[Goal, ...] = (), planned=(1, 2)) -
         summary=summary,
         goals=reached(goals, summary, seeds=len(seeds)),
         provenance={},
+    )
+
+
+YES = "y" * 10
+
+
+def one_seed(number, accuracy=0.9, bops=4e7, *, w4a4=0.9, fps=900.0):
+    """One seed: cascade of 10 M and 100 M BOPs that is always right, against two networks."""
+    told = variant("separate", accuracy, bops, seed=number)
+    frames = [split(name, (9,) * 9 + (1,), "y" * 9 + "n", YES) for name in ("validation", "test")]
+    candidate = Candidate(
+        name="separate",
+        seed=number,
+        scored=cascade(*frames, bops=(10_000_000, 100_000_000)),
+        policy=told.policy,
+        fit=lambda reach: hardware(fps, *reach),
+    )
+    singles = mark_front(
+        (
+            single("stage0 alone", 1e7, 0.8, 0.8, fps=2000.0, is_first=True),
+            single("w4a4", 5e7, w4a4, w4a4, fps=500.0),
+            single("w8a8", 1e8, 1.0, 1.0, fps=400.0),
+        )
+    )
+    return SeedMetrics(
+        seed=number,
+        variants=(told,),
+        singles=singles,
+        comparisons=(compare(candidate, singles),),
     )

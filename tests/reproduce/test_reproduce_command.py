@@ -140,6 +140,46 @@ def test_the_card_alone_is_written_from_the_metrics(done, hwflow, model):
     assert (model / "card.md").read_text() == text
 
 
+@pytest.mark.slow
+def test_what_another_machine_trained_is_handed_on(done, hwflow, model, tmp_path):
+    """One has trained seed 2, and seed 1 for another to go on from; the card is the same."""
+    there, whole = model.parent / "out", load(Metrics, model / METRICS_FILE)
+    other = tmp_path / "tiny"
+    other.mkdir()
+    for name in ("recipe.yaml", "study.yaml"):
+        (other / name).write_text((model / name).read_text())
+    line = ("reproduce", other, "--json")
+
+    second = hwflow(*line, "--seeds", "2", "--out", tmp_path / "out", "--known", there)
+    assert second.code == 0, second.err
+    assert "**Unfinished:**" in (other / "card.md").read_text()
+    assert "epoch" not in second.err, "all is known"
+
+    kept = hwflow(*line, "--only", "trained", "--out", there, "--seeds", "1")
+    assert kept.code == 0, kept.err
+    files = [path for path in (other / "trained").rglob("*") if path.is_file()]
+    assert kept.data["bytes"] == sum(path.stat().st_size for path in files)
+    again = hwflow(*line, "--only", "trained", "--out", tmp_path / "none")
+    assert again.data["bytes"] == kept.data["bytes"], "what was there stays"
+
+    first = hwflow(*line, "--seeds", "1", "--out", tmp_path / "first")
+    assert first.code == 0, first.err
+    assert "epoch" not in first.err
+    for ours, theirs in zip(load(Metrics, other / METRICS_FILE).seeds, whole.seeds, strict=True):
+        for one, two in zip(ours.variants, theirs.variants, strict=True):
+            assert one == two
+        assert ours == theirs
+    assert (other / "card.md").read_text() == (model / "card.md").read_text()
+    assert not (other / "trained").exists(), "the study is done"
+
+
+def test_nothing_trained_is_nothing_to_hand_on(hwflow, model, tmp_path):
+    told = hwflow("reproduce", model, "--only", "trained", "--out", tmp_path, "--json")
+    assert told.code == 2
+    assert "no stage of it is trained to its end yet" in told.err
+    assert not (model / "trained").exists()
+
+
 def test_what_is_not_trained_is_not_measured(hwflow, model, tmp_path):
     told = hwflow("reproduce", model, "--only", "metrics", "--out", tmp_path, "--json")
     assert told.code == 2
@@ -153,7 +193,7 @@ def test_what_is_not_trained_is_not_measured(hwflow, model, tmp_path):
         (["{model}", "--seeds", "7"], "--seeds: 7 is not one of the study's, [1, 2]"),
         (["{model}", "--known", "{model}"], "no trained stages below it"),
         (["{model}", "--seeds", "a"], "--seeds a: expected numbers"),
-        (["{model}", "--only", "plots"], "--only plots: expected metrics or card"),
+        (["{model}", "--only", "plots"], "--only plots: expected metrics, card or trained"),
     ],
 )
 def test_what_is_wrong_is_named(hwflow, model, line, named):

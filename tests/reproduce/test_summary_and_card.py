@@ -5,7 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from hand_made import cascade, hardware, metrics, single, split, variant
+from hand_made import metrics, single
+from hand_made import one_seed as seed
 
 from hwflow.bench.document import replaced
 from hwflow.config.base import load
@@ -13,41 +14,13 @@ from hwflow.config.study import Goal
 from hwflow.errors import ConfigError
 from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.card import card, write_documents
-from hwflow.reproduce.compare import Candidate, compare, mark_front
+from hwflow.reproduce.compare import mark_front
 from hwflow.reproduce.curve import draw
 from hwflow.reproduce.folder import old_folder, settle
 from hwflow.reproduce.headline import read_models, table
-from hwflow.reproduce.metrics import METRICS_FILE, Limited, Metrics, SeedMetrics
+from hwflow.reproduce.metrics import METRICS_FILE, Limited, Metrics
 from hwflow.reproduce.summary import reached, summarise
 from hwflow.reproduce.verdict import claim, verdicts
-
-YES = "y" * 10
-
-
-def seed(number, accuracy=0.9, bops=4e7, *, w4a4=0.9, fps=900.0):
-    """One seed: cascade of 10 M and 100 M BOPs that is always right, against two networks."""
-    told = variant("separate", accuracy, bops, seed=number)
-    frames = [split(name, (9,) * 9 + (1,), "y" * 9 + "n", YES) for name in ("validation", "test")]
-    candidate = Candidate(
-        name="separate",
-        seed=number,
-        scored=cascade(*frames, bops=(10_000_000, 100_000_000)),
-        policy=told.policy,
-        fit=lambda reach: hardware(fps, *reach),
-    )
-    singles = mark_front(
-        (
-            single("stage0 alone", 1e7, 0.8, 0.8, fps=2000.0, is_first=True),
-            single("w4a4", 5e7, w4a4, w4a4, fps=500.0),
-            single("w8a8", 1e8, 1.0, 1.0, fps=400.0),
-        )
-    )
-    return SeedMetrics(
-        seed=number,
-        variants=(told,),
-        singles=singles,
-        comparisons=(compare(candidate, singles),),
-    )
 
 
 def test_mean_and_deviation_over_seeds():

@@ -110,6 +110,8 @@ def test_a_recipe_without_joint_training_has_no_variants_of_it():
         ((WIDE,), {}, "one stage is no cascade"),
         ((stage_data(), WIDE), {"single_bits": [4]}, r"single_bits: \[4\] leave out 8"),
         ((stage_data(), WIDE), {"between_bits": [4, 8]}, "between_bits: 8 are those of the last"),
+        ((stage_data(name="all"), WIDE), {}, r"stages\.0\.name: all is a row of the card"),
+        ((stage_data(), {**WIDE, "name": "around"}), {}, r"stages\.1\.name: around is a row"),
     ],
 )
 def test_what_makes_no_comparison_is_refused(stages, changes, named):

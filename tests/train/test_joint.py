@@ -16,7 +16,7 @@ from hwflow.data import load
 from hwflow.errors import ConfigError
 from hwflow.export.scores import score_trained
 from hwflow.nets import Form, build
-from hwflow.train import TrainOptions, read_networks, read_train_result, train
+from hwflow.train import TrainOptions, check, read_networks, read_train_result, train
 from hwflow.train.finish import Finish
 from hwflow.train.joint_fit import distillation
 from hwflow.train.pruner import new_pruner, share_removed
@@ -189,6 +189,19 @@ def test_stages_that_are_the_same_are_taken_from_another_training(pruned, tmp_pa
     assert trained == []
 
 
+def test_a_teacher_that_is_there_keeps_its_log(pruned, tmp_path):
+    """It is trained again, only to teach: others may have taken its log by then."""
+    told, theirs, _ = pruned
+    folder = shutil.copytree(theirs, tmp_path / "copy")
+    log = folder / "joint" / "stage1.csv"
+    log.write_text("as it was")
+    (folder / "joint" / "stage0.json").unlink()
+    train(told, folder, options=OFTEN)
+    assert log.read_text() == "as it was"
+    assert files(folder) == files(theirs)
+    assert len((folder / "joint" / "stage0.csv").read_text().splitlines()) == 1 + 3
+
+
 def test_other_bits_share_the_float_start(tmp_path):
     wide = cascade(None)
     few = cascade(None)
@@ -300,6 +313,16 @@ def test_pruner_ends_on_whole_granules_and_never_takes_back():
 def test_what_does_not_fit_is_refused(changes, told):
     with pytest.raises(ConfigError, match=told.replace("[", r"\[")):
         cascade(**changes)
+
+
+def test_pruning_that_takes_no_filter_is_refused_before_anything_is_trained(tmp_path):
+    """stage1 has layers of 8 and 16 filters."""
+    told = cascade(last={**FILTERS, "granule": 16})
+    with pytest.raises(ConfigError, match=r"stages\.1: pruning: .* widest has 16.* granules of 16"):
+        train(told, tmp_path)
+    assert not any(tmp_path.iterdir())
+    check(cascade(last={**FILTERS, "sparsity": 0.5, "granule": 8}), TrainOptions())
+    check(cascade(last={**FILTERS, "sparsity": 0.0}), TrainOptions())
 
 
 def test_a_residual_sum_keeps_its_channels():

@@ -24,6 +24,7 @@ from hwflow.cli.session import start
 from hwflow.config.data_root import DataRoot
 from hwflow.config.train_options import DEFAULT_THREADS, DeviceKind, TrainOptions
 from hwflow.errors import ConfigError
+from hwflow.reproduce.folder import TRAINED
 
 
 def demo(
@@ -61,8 +62,9 @@ def reproduce(
         str | None,
         typer.Option(
             "--only",
-            metavar=f"{METRICS}|{CARD}",
-            help="Measure and compare what is trained; or write the card of metrics.json anew.",
+            metavar=f"{METRICS}|{CARD}|{TRAINED}",
+            help="Measure and compare what is trained; write the card of metrics.json anew; or put "
+            "what is trained into the model's folder, for another machine.",
             show_default=False,
         ),
     ] = None,
@@ -81,8 +83,8 @@ def reproduce(
 ) -> None:
     """Train, export and compare every variant of a model, and write its card.
 
-    What is done is reused; after an interruption the same line goes on. With all seeds of the study
-    the model's folder gets card, metrics, chart and networks.
+    What is done is reused; after an interruption the same line goes on. The model's folder gets
+    card, metrics, chart and networks; seeds that its card has already stay in it.
     """
     output = start(json, verbose)
     run_reproduce(
