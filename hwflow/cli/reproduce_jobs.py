@@ -111,7 +111,8 @@ def seed_jobs(
 
 def trainings(root: Path) -> list[Path]:
     """Return the folders of trainings below ``root``, finished or not."""
-    found = {path.parent for path in root.absolute().rglob("*.safetensors")}
+    names = ("*.safetensors", "*.checkpoint.pt")
+    found = {path.parent for name in names for path in root.absolute().rglob(name)}
     return sorted({each.parent if each.name == PLACE else each for each in found})
 
 

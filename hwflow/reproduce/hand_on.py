@@ -18,7 +18,7 @@ def hand_on(trainings: Iterable[tuple[str, Path]], model_dir: Path) -> int:
     ``trainings``: folders and what to call them; what was there before is among them, or goes.
 
     Raises:
-        ConfigError: none of them holds a finished stage or float start.
+        ConfigError: none of them holds a stage, a float start or a checkpoint.
     """
     named: dict[str, Path] = {}
     for name, folder in trainings:
@@ -29,7 +29,7 @@ def hand_on(trainings: Iterable[tuple[str, Path]], model_dir: Path) -> int:
     size = collect(named, work)
     if not size:
         raise ConfigError(
-            f"{model_dir}: no stage of it is trained to its end yet; go on with `hwflow reproduce`"
+            f"{model_dir}: nothing of it is trained yet; begin with `hwflow reproduce`"
         )
     shutil.rmtree(place, ignore_errors=True)
     work.rename(place)

@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hwflow.config.joint import PLACE
+from hwflow.train.checkpoint import checkpoint_path
 from hwflow.train.files import intact_stage
 from hwflow.train.known import starts_in
+from hwflow.train.unfinished import unfinished_in
 
 
 def collect(trainings: Mapping[str, Path], out_dir: Path) -> int:
-    """Copy finished stages and float starts of ``trainings`` to ``out_dir``; return the bytes.
+    """Copy stages, float starts and checkpoints of ``trainings`` to ``out_dir``; return the bytes.
 
     ``trainings``: folders, by their names below ``out_dir``; finished or not. What several hold is
     taken from the first. Each copy is as good for ``train``'s ``known`` as the folder itself.
     """
-    size, seen = 0, set[str]()
-    for name, folder in trainings.items():
-        for key, files in _results(folder):
-            if key in seen:
-                continue
-            seen.add(key)
-            for file in files:
-                own = out_dir / name / file.relative_to(folder)
-                own.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, own)
-                size += own.stat().st_size
-    return size
+    seen = set[str]()
+    for find in (_results, _unfinished):  # nobody goes on with what another has finished
+        for name, folder in trainings.items():
+            for key, files in find(folder):
+                if key in seen:
+                    continue
+                seen.add(key)
+                for file, kept in files.items():
+                    own = out_dir / name / kept
+                    own.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, own)
+    return sum(path.stat().st_size for path in out_dir.rglob("*") if path.is_file())
 
 
-def _results(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
+_Files = dict[Path, Path]
+"""Files, and where each belongs below the folder of a training."""
+
+
+def _results(folder: Path) -> Iterator[tuple[str, _Files]]:
     """Yield the key of each whole result in ``folder``, and its files."""
     starts = list(starts_in(folder))
     for start in starts:
         key = start.key()
         if key is not None:
-            yield key, start.files
+            yield key, _below(folder, start.files)
     named = {file for start in starts for file in start.files}
     for place in ("", PLACE):
         for weights in sorted((folder / place).glob("*.safetensors")):
             told = None if weights in named else intact_stage(folder, weights.stem, place=place)
             if told is not None:
-                yield told.key, (weights, *(weights.with_suffix(x) for x in (".csv", ".json")))
+                log, result = weights.with_suffix(".csv"), weights.with_suffix(".json")
+                yield told.key, _below(folder, (weights, log, result))
+
+
+def _unfinished(folder: Path) -> Iterator[tuple[str, _Files]]:
+    """Yield the key of each run in ``folder`` that has a checkpoint, and its files."""
+    for place in (folder, folder / PLACE):
+        for found in unfinished_in(place):
+            own = checkpoint_path(place, found.name).relative_to(folder)
+            assert found.checkpoint.key is not None, "those without are left out"
+            yield found.checkpoint.key, _below(folder, found.logs) | {found.checkpoint.file: own}
+
+
+def _below(folder: Path, files: Iterable[Path]) -> _Files:
+    return {file: file.relative_to(folder) for file in files}

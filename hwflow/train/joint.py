@@ -26,6 +26,7 @@ from hwflow.train.joint_run import JointRun, JointTask
 from hwflow.train.key import differences, hashed, joint_inputs
 from hwflow.train.known import take
 from hwflow.train.launch import float32_in_order, here, in_processes
+from hwflow.train.unfinished import take_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ def train_jointly(
         _missing(recipe, folder, inputs),
     )
     if task.missing:
+        places = [other / PLACE for other in known]
+        take_unfinished(PLACE, hashed(task.all_inputs), folder / PLACE, places)
         _run(task, splits, data, progress)
     found = [intact_stage(folder, stage.name, place=PLACE) for stage in recipe.stages]
     done = tuple(each for each in found if each is not None)

@@ -1,4 +1,4 @@
-"""What one training may take from others: stages that are the same, and float starts.
+"""What one training may take from others: stages that are the same, float starts, checkpoints.
 
 The weights of both are those that it would have come to itself, byte for byte.
 """
@@ -20,6 +20,7 @@ from hwflow.config.training import FloatStart
 from hwflow.errors import ConfigError
 from hwflow.train.files import intact_stage, read_weights, write_atomic, write_json, write_weights
 from hwflow.train.key import hashed, stage_inputs, start_inputs
+from hwflow.train.unfinished import take_unfinished
 
 _START = ".start"
 
@@ -99,20 +100,24 @@ def take_stages(
     *,
     splits: str | None,
 ) -> None:
-    """Copy finished stages of ``recipe`` that ``folder`` lacks from the folders ``known``."""
+    """Copy stages of ``recipe`` that ``folder`` lacks from the folders ``known``.
+
+    What nobody has finished goes on from the checkpoint of whom it is furthest.
+    """
     for index, stage in enumerate(recipe.stages):
         key = hashed(stage_inputs(recipe, index, options, splits=splits))
-        take(stage.name, key, folder, known)
+        if not take(stage.name, key, folder, known):
+            take_unfinished(stage.name, key, folder, known)
 
 
-def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str = "") -> None:
+def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str = "") -> bool:
     """Copy the result of any stage with ``key`` from ``known`` as ``name``, if ``folder`` lacks it.
 
-    ``place``: of the results, a folder below each.
+    ``place``: of the results, a folder below each. Returns whether ``folder`` has it now.
     """
     here = intact_stage(folder, name, place=place)
     if here is not None and here.key == key:
-        return
+        return True
     for other in known:
         for path in sorted((other / place).glob("*.safetensors")):
             is_start = path.stem.endswith(_START)
@@ -125,7 +130,8 @@ def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str
             weights = str(own.relative_to(folder))
             told = there.model_copy(update={"name": name, "weights": weights})
             write_json(own.with_suffix(".json"), told)  # last: it tells of the others
-            return
+            return True
+    return False
 
 
 def find_start(

@@ -176,7 +176,7 @@ def test_what_another_machine_trained_is_handed_on(done, hwflow, model, tmp_path
 def test_nothing_trained_is_nothing_to_hand_on(hwflow, model, tmp_path):
     told = hwflow("reproduce", model, "--only", "trained", "--out", tmp_path, "--json")
     assert told.code == 2
-    assert "no stage of it is trained to its end yet" in told.err
+    assert "nothing of it is trained yet" in told.err
     assert not (model / "trained").exists()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tiny import recipe, stage_data
 
-from hwflow.train import train
+from hwflow.train import TrainOptions, train
 from hwflow.train.collect import collect
 
 pytestmark = pytest.mark.train
@@ -68,6 +68,90 @@ def test_a_start_is_taken_for_other_bits(trainings, tmp_path):
     )
     assert any("epoch 2 of 2" in what for what in said)
     assert not any("epoch 1 of 2" in what for what in said)
+
+
+class StopError(Exception):
+    """In the middle of a training."""
+
+
+def stopped(told, folder, at, **more):
+    """Train until the progress says ``at``."""
+
+    def stop(what, *_):
+        if at in what:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(told, folder, options=TrainOptions(checkpoint_seconds=0), progress=stop, **more)
+
+
+def weights(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*.safetensors"))
+        if not path.stem.endswith(".start")
+    }
+
+
+def rows(path):
+    """The log without wall times."""
+    return [row.split(",")[:5] for row in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("at", "log"),
+    [
+        ("train stage0: epoch 2 of 2", "stage0.csv"),
+        ("train stage1: epoch 3 of 3", "stage1.csv"),
+        ("train joint: epoch 2 of 2", "joint/stage1.csv"),
+    ],
+)
+def test_what_was_interrupted_goes_on_elsewhere(tmp_path, at, log):
+    told = recipe(
+        FIRST, LAST | {"training": {"epochs": 3, "lr": 0.02}}, joint=JOINT | {"epochs": 2}
+    )
+    train(told, tmp_path / "whole")
+    stopped(told, tmp_path / "stopped", at)
+    collect({"stopped": tmp_path / "stopped"}, tmp_path / "kept")
+    said = []
+    train(
+        told,
+        tmp_path / "other",
+        known=[tmp_path / "kept" / "stopped"],
+        progress=lambda what, *_: said.append(what),
+    )
+    assert next(what for what in said if "epoch" in what).startswith(at)
+    assert weights(tmp_path / "other") == weights(tmp_path / "whole")
+    assert rows(tmp_path / "other" / log) == rows(tmp_path / "whole" / log)
+
+
+def test_the_furthest_run_is_taken_and_a_run_of_ones_own_before_it(tmp_path):
+    told = recipe(LAST | {"training": {"epochs": 3, "lr": 0.02}})
+    for epoch in (2, 3):
+        stopped(told, tmp_path / str(epoch), f"epoch {epoch} of 3")
+    both = [tmp_path / "2", tmp_path / "3"]
+    for name, known, first in (("new", both, "epoch 3"), ("2", [tmp_path / "3"], "epoch 2")):
+        said = []
+        train(told, tmp_path / name, known=known, progress=lambda what, *_, s=said: s.append(what))
+        assert first in next(what for what in said if "epoch" in what)
+
+
+def test_a_run_of_another_recipe_is_not_taken(tmp_path):
+    stopped(recipe(LAST | {"training": {"epochs": 3, "lr": 0.02}}), tmp_path / "a", "epoch 3 of 3")
+    said = []
+    train(
+        recipe(LAST), tmp_path / "b", known=[tmp_path / "a"], progress=lambda w, *_: said.append(w)
+    )
+    assert any("epoch 1 of 1" in what for what in said)
+
+
+def test_a_run_that_another_has_finished_is_left(trainings, tmp_path):
+    told = recipe(FIRST, LAST)
+    stopped(told, tmp_path / "stopped", "train stage1: epoch 1 of 1")
+    (tmp_path / "stopped" / "stage0.checkpoint.pt").unlink(missing_ok=True)
+    collect({"a": tmp_path / "stopped", "b": trainings["alone"]}, tmp_path / "kept")
+    assert not list((tmp_path / "kept").rglob("*.pt"))
+    assert (tmp_path / "kept" / "b" / "stage1.safetensors").is_file()
 
 
 def test_what_is_damaged_or_half_done_is_left(trainings, tmp_path):
