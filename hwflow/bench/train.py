@@ -20,6 +20,7 @@ from hwflow.bench.record import Record
 from hwflow.bench.sections import Result, measure
 from hwflow.bench.train_kill import kill_at_random
 from hwflow.config.recipe import Recipe
+from hwflow.config.train_options import ON_CPU
 from hwflow.log import Progress, silent
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def run(
 def speed(bench: Bench, progress: Progress) -> Result:
     """Images per second of a quantised step, against plain loops on Brevitas and the float net."""
     del progress  # a matter of seconds
+    from hwflow.train.launch import computed
     from hwflow.train.speed import measure as measure_speed
 
     figures, details = [], {}
@@ -93,7 +95,8 @@ def speed(bench: Bench, progress: Progress) -> Result:
         )
         details[name] = {**vars(found), "batch_size": size, "threads": bench.threads}
         told = f"32×32, batch {size}, {bench.threads} threads"
-        figures += speed_figures(name, found, training.precision, told)
+        precision = computed(training.precision, ON_CPU.device)
+        figures += speed_figures(name, found, precision, told)
     return Result(tuple(figures), details)
 
 
@@ -128,6 +131,8 @@ def accuracy(bench: Bench, progress: Progress) -> Result:
     Each side's time is that to the end of its first epoch at or above it.
     """
     del progress  # its steps are commands of their own
+    from hwflow.train.launch import computed
+
     figures, details = [], {}
     for name in train_recipes.NETWORKS:
         short = name.split()[0].lower()
@@ -135,11 +140,13 @@ def accuracy(bench: Bench, progress: Progress) -> Result:
         ours = epochs_of(bench.train(f"{short}_ours", train_recipes.ours(name)))
         details[name] = {"plain": plain, "ours": ours}
         told = f"{bench.threads} threads, seed {train_recipes.SEED}"
-        figures.append(accuracy_figure(name, plain, ours, told))
+        asked = train_recipes.ours(name).stages[0].training.precision
+        precision = computed(asked, ON_CPU.device)
+        figures.append(accuracy_figure(name, plain, ours, precision, told))
     return Result(tuple(figures), details)
 
 
-def accuracy_figure(name: str, plain: Epochs, ours: Epochs, told: str) -> Figure:
+def accuracy_figure(name: str, plain: Epochs, ours: Epochs, precision: str, told: str) -> Figure:
     """Return the ratio of the times to the best accuracy of ``plain``; 1e9 if never reached."""
     wanted = max(reached for _, reached in plain)
     in_plain, in_ours = seconds_to(plain, wanted), seconds_to(ours, wanted)
@@ -154,8 +161,8 @@ def accuracy_figure(name: str, plain: Epochs, ours: Epochs, told: str) -> Figure
         provenance="measured",
         goal=("≤", 0.5),
         note=f"{wanted:.4f} of 5,000 frames, the best epoch's: {in_plain:,.0f} s in {len(plain)} "
-        f"epochs from random weights in Brevitas, float32; {took} by float start and bf16, which "
-        f"reach {best:.4f}; {told}",
+        f"epochs from random weights in Brevitas, float32; {took} by float start and {precision}, "
+        f"which reach {best:.4f}; {told}",
     )
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from hwflow.cli.commands import OUT, Data, work
 from hwflow.cli.output import Output, shown
-from hwflow.cli.reproduce_jobs import SeedJobs, seed_jobs, trainings
+from hwflow.cli.reproduce_jobs import SeedJobs, seed_jobs
 from hwflow.config.base import load
 from hwflow.config.data_root import DataRoot
 from hwflow.config.recipe import Recipe
@@ -18,14 +18,18 @@ from hwflow.config.study import STUDY_FILE, Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
 from hwflow.reproduce.folder import TRAINED, settle
+from hwflow.reproduce.trainings import trainings
 from hwflow.reproduce.variants import headline
 
 if TYPE_CHECKING:  # comes with numpy and the report, which a command line alone does not need
     from hwflow.reproduce.metrics import Metrics
+    from hwflow.reproduce.published import Joined, Published
 
 RECIPE_FILE = "recipe.yaml"
 METRICS, CARD = "metrics", "card"
 _TRAINS = ("train", "export")
+HEAVY = 20_000_000
+"""Bytes that a repository should not be given at once."""
 
 
 def reproduce(
@@ -54,9 +58,12 @@ def reproduce(
     chosen = _seeds(study, seeds)
     root = out or OUT / "reproduce" / recipe.name
     if only == TRAINED:
+        if dry_run:
+            raise ConfigError(f"--dry-run: --only {TRAINED} trains nothing; leave one of them out")
         _hand_on(output, folder, root, chosen, known)
         return
-    if (folder / TRAINED).is_dir():
+    before = None if dry_run else _published(folder)
+    if trainings(folder / TRAINED):
         known = (*known, folder / TRAINED)
     plan = [
         seed_jobs(recipe, study, seed=seed, out=root, data=data, options=options, known=known)
@@ -69,7 +76,8 @@ def reproduce(
         if only == METRICS:
             _refuse_untrained(each)
         _run(output, each)
-    _write(output, recipe, study, plan, folder=folder, root=root)
+    assert before is not None, "this is no dry run"
+    _write(output, _joined(recipe, study, plan, before), folder=folder, root=root)
 
 
 def _hand_on(
@@ -78,24 +86,19 @@ def _hand_on(
     """Put what is trained into the model's folder, from which another machine takes it."""
     from hwflow.reproduce.hand_on import hand_on
 
-    found = []
-    for seed in seeds:
-        base = (root / f"seed{seed}").absolute()
-        found += [
-            (f"seed{seed}/{training.relative_to(base).parts[0]}", training)
-            for training in trainings(base)
-        ]
-    for path in (*known, folder / TRAINED):
-        base = path.absolute()
-        found += [(str(training.relative_to(base)), training) for training in trainings(base)]
-    size = hand_on(found, folder)
-    data = {
-        "command": "reproduce",
-        "only": TRAINED,
-        "trained": shown(folder / TRAINED),
-        "bytes": size,
-    }
-    output.result(data, f"{data['trained']}: {size / 1e6:.1f} MB")
+    size = hand_on(folder, root, seeds, known)
+    if size > HEAVY:
+        output.note(f"more than {HEAVY / 1e6:.0f} MB: heavy for a repository")
+    place = shown(folder / TRAINED)
+    data = {"command": "reproduce", "only": TRAINED, "trained": place, "bytes": size}
+    output.result(data, f"{place}: {size / 1e6:.1f} MB")
+
+
+def _published(folder: Path) -> Published:
+    """Look at the model's card before hours of training, not behind them."""
+    from hwflow.reproduce.published import published
+
+    return published(folder)
 
 
 def find_model(told: str) -> Path:
@@ -168,38 +171,31 @@ def _tell_plan(output: Output, plan: list[SeedJobs], root: Path) -> None:
     output.result(told, "\n".join([*lines, f"{remaining} of {len(rows)} steps remain"]))
 
 
-def _write(
-    output: Output,
-    recipe: Recipe,
-    study: Study,
-    plan: list[SeedJobs],
-    *,
-    folder: Path,
-    root: Path,
-) -> None:
-    """Write what was found, with the other seeds of this study that ``folder`` tells of."""
-    from hwflow.reproduce.assemble import SEED_FILE, assemble
-    from hwflow.reproduce.card import write_documents
+def _joined(recipe: Recipe, study: Study, plan: list[SeedJobs], before: Published) -> Joined:
+    from hwflow.reproduce.assemble import SEED_FILE
     from hwflow.reproduce.metrics import SeedMetrics
-    from hwflow.reproduce.publish import publish
-    from hwflow.reproduce.published import Seeds, published, what_is_missing
+    from hwflow.reproduce.published import join
 
-    before = published(folder, recipe, study)
-    found, bundles = dict(before.metrics), dict(before.bundles)
-    for each in plan:
-        found[each.seed] = load(SeedMetrics, each.comparison.step.out / SEED_FILE)
-        bundles[each.seed] = each.bundle_of(headline(recipe))
-    told = [found[seed] for seed in study.seeds if seed in found]
-    bundle_dir = bundles.get(study.bundle_seed, bundles[plan[0].seed])
-    metrics = assemble(recipe, study, told, bundle_dir=bundle_dir)
-    write_documents(metrics, root)
-    missing = what_is_missing(folder, metrics, Seeds(found, bundles))
-    if missing:
-        output.note(f"{shown(folder)} is left as it is: {missing}")
+    found = {
+        each.seed: (
+            load(SeedMetrics, each.comparison.step.out / SEED_FILE),
+            each.bundle_of(headline(recipe)),
+        )
+        for each in plan
+    }
+    return join(recipe, study, found, before)
+
+
+def _write(output: Output, joined: Joined, *, folder: Path, root: Path) -> None:
+    from hwflow.reproduce.card import write_documents
+    from hwflow.reproduce.publish import publish
+
+    write_documents(joined.metrics, root)
+    if joined.missing:
+        output.note(f"{shown(folder)} is left as it is: {joined.missing}")
     else:
-        publish(metrics, folder, bundle_dir=bundle_dir)
-    place = root if missing else folder
-    _tell(output, metrics, place)
+        publish(joined.metrics, folder, bundle_dir=joined.bundle_dir)
+    _tell(output, joined.metrics, root if joined.missing else folder)
 
 
 def _card(output: Output, folder: Path) -> None:

@@ -11,13 +11,12 @@ from hwflow.cli.step_code import CODE, TOOLS
 from hwflow.config.base import load
 from hwflow.config.bundle import load_bundle
 from hwflow.config.data_root import DataRoot
-from hwflow.config.joint import PLACE
 from hwflow.config.manifest import Step
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
 from hwflow.config.train_options import TrainOptions
-from hwflow.errors import ConfigError
 from hwflow.log import Progress
+from hwflow.reproduce.trainings import known_trainings
 from hwflow.reproduce.variants import Variant, cascades, comparable, variants
 
 MEASURED, COMPARED = "measured", "compared"
@@ -80,7 +79,7 @@ def seed_jobs(
         ConfigError: the recipe cannot be at the study's bits.
     """
     root = out.absolute() / f"seed{seed}"
-    others = tuple(folder for path in known for folder in _known(path))
+    others = tuple(folder for path in known for folder in known_trainings(path))
     found: list[VariantJobs] = []
     for variant in variants(recipe, study, seed=seed):
         folder = root / variant.name
@@ -107,20 +106,6 @@ def seed_jobs(
         found.append(VariantJobs(variant, folder, tuple(chain)))
     comparison = compare_job(recipe, study, found, seed=seed, out=root / COMPARED)
     return SeedJobs(seed, tuple(found), comparison)
-
-
-def trainings(root: Path) -> list[Path]:
-    """Return the folders of trainings below ``root``, finished or not."""
-    names = ("*.safetensors", "*.checkpoint.pt")
-    found = {path.parent for name in names for path in root.absolute().rglob(name)}
-    return sorted({each.parent if each.name == PLACE else each for each in found})
-
-
-def _known(root: Path) -> list[Path]:
-    found = trainings(root)
-    if not found:
-        raise ConfigError(f"--known {root}: no trained stages below it (*.safetensors)")
-    return found
 
 
 def measure_job(

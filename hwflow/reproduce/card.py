@@ -50,6 +50,7 @@ def card(metrics: Metrics) -> str:
         frames={split: f"{count:,}" for split, count in head.frames.items()},
         seeds=[str(each.seed) for each in metrics.seeds],
         planned=[str(seed) for seed in metrics.study.seeds],
+        in_float32=_in_float32(metrics),
         goal=_goal(metrics.recipe.calibration),
         early=f"{100 * (1.0 - test.exit_rate[-1].value):.1f}",
         bops_share=f"{100 * test.avg_bops.value / head.stages[-1].bops:.0f}",
@@ -80,6 +81,16 @@ def write_documents(metrics: Metrics, folder: Path) -> None:
         part = folder / f".{name}.part"
         part.write_text(text, encoding="utf-8")
         durable.replace(part, folder / name)
+
+
+def _in_float32(metrics: Metrics) -> dict[int, list[str]]:
+    """Return the stages of each seed that were trained in float32 instead of bf16, if any were."""
+    found = {}
+    for one in metrics.seeds:
+        names = {name for v in one.variants for name in v.in_float32 or ()}
+        if names:
+            found[one.seed] = sorted(names)
+    return found
 
 
 def _training_frames(dataset: Dataset) -> str | None:

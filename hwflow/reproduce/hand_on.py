@@ -8,29 +8,56 @@ from itertools import count
 from pathlib import Path
 
 from hwflow.errors import ConfigError
-from hwflow.reproduce.folder import TRAINED
+from hwflow.reproduce.folder import TRAINED, kept_while_replaced, partial_of, settle
+from hwflow.reproduce.trainings import known_trainings, trainings
 from hwflow.train.collect import collect
 
 
-def hand_on(trainings: Iterable[tuple[str, Path]], model_dir: Path) -> int:
-    """Put each result of ``trainings`` once into the model's folder; return the bytes there.
+def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[Path] = ()) -> int:
+    """Put each result once into the model's folder, and return the bytes there.
 
-    ``trainings``: folders and what to call them; what was there before is among them, or goes.
+    ``root``: the working folder; of its ``seeds``, of the trainings below ``known``, and of what
+    the model's folder has already.
 
     Raises:
-        ConfigError: none of them holds a stage, a float start or a checkpoint.
+        ConfigError: nowhere is a stage, a float start or a checkpoint, or nothing below one of
+            ``known``.
     """
-    named: dict[str, Path] = {}
-    for name, folder in trainings:
-        tries = (name if number == 1 else f"{name}-{number}" for number in count(1))
-        named[next(each for each in tries if each not in named)] = folder
-    place, work = model_dir / TRAINED, model_dir / f".{TRAINED}.partial"
-    shutil.rmtree(work, ignore_errors=True)
-    size = collect(named, work)
+    settle(model_dir)
+    place, work = model_dir / TRAINED, partial_of(model_dir / TRAINED)
+    found: list[tuple[str, Path]] = []
+    for seed in seeds:
+        base = root.absolute() / f"seed{seed}"
+        every = trainings(base)
+        found += [(f"seed{seed}/{each.relative_to(base).parts[0]}", each) for each in every]
+    for path in known:
+        found += [(_below(path, training), training) for training in known_trainings(path)]
+    found += [(_below(place, training), training) for training in trainings(place)]
+    old = kept_while_replaced(place)
+    for path in (work, old):
+        shutil.rmtree(path, ignore_errors=True)
+    size = collect(_named(found), work)
     if not size:
         raise ConfigError(
             f"{model_dir}: nothing of it is trained yet; begin with `hwflow reproduce`"
         )
-    shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        place.rename(old)  # from here to the next line `settle` is needed after a kill
     work.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
     return size
+
+
+def _below(root: Path, training: Path) -> str:
+    """Return what to call ``training``: its place below ``root``, if it lies there."""
+    base = root.absolute()
+    return str(training.relative_to(base)) if training.is_relative_to(base) else training.name
+
+
+def _named(found: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return the folders by name; of two of one name the second is called ``<name>-2``."""
+    named: dict[str, Path] = {}
+    for name, folder in found:
+        tries = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        named[next(each for each in tries if each not in named)] = folder
+    return named

@@ -28,6 +28,7 @@ from hwflow.reproduce.metrics import (
     VariantMetrics,
 )
 from hwflow.reproduce.source import Source, StageShape
+from hwflow.train.files import intact_stage
 
 VARIANT_FILE = "variant.json"
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -72,6 +73,7 @@ def measure(
             provenance="measured",
             seed=seed,
         ),
+        in_float32=_in_float32(recipe, train_dir),
         frames={split: told[split].n for split in SPLITS},
         copies=told["validation"].copies,
     )
@@ -98,6 +100,22 @@ def training_minutes(recipe: Recipe, folder: Path) -> float:
     if not alone:
         raise ConfigError(f"{folder}: no log of a training (*.csv); run `hwflow reproduce` again")
     return sum(map(sum, [*alone, *together])) / 60
+
+
+def _in_float32(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
+    """Return the stages that were trained in float32 though the recipe asks for bf16."""
+    found = []
+    for stage in recipe.stages:
+        asked = {"": stage.training.precision}
+        if recipe.joint is not None:
+            asked[PLACE] = recipe.joint.precision
+        for place, precision in asked.items():
+            told = intact_stage(folder, stage.name, place=place)
+            if told is None or told.precision is None:
+                return None
+            if told.precision is not precision and stage.name not in found:
+                found.append(stage.name)
+    return tuple(found)
 
 
 def _is_start(path: Path) -> bool:

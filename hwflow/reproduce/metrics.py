@@ -133,6 +133,8 @@ class VariantMetrics(StrictModel):
     ``threshold``: on the integer margin, per decision. ``policy``: by split. ``curve``: of the
     compared cascades alone. ``exactness``: links of the export; none of what is not exported.
     ``training``: of all that is behind its networks, shared with other variants or not.
+    ``in_float32``: stages that a processor without bf16 trained in float32 where the recipe asks
+    for bf16; None if nobody knows.
     ``frames``: of each split; validation frames count in ``copies`` translations.
     """
 
@@ -146,6 +148,7 @@ class VariantMetrics(StrictModel):
     curve: CurveMetrics | None = None
     exactness: tuple[Link, ...]
     training: Number
+    in_float32: tuple[str, ...] | None = None
     frames: dict[Split, int]
     copies: int
 

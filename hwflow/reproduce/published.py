@@ -7,53 +7,99 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwflow.config.base import load
+from hwflow.config.bundle import load_bundle
 from hwflow.config.recipe import Recipe
 from hwflow.config.study import Study
+from hwflow.errors import ConfigError
+from hwflow.reproduce.assemble import assemble
+from hwflow.reproduce.folder import BUNDLE
 from hwflow.reproduce.metrics import METRICS_FILE, Metrics, SeedMetrics
-from hwflow.reproduce.publish import BUNDLE
 from hwflow.reproduce.variants import comparable
 
 
 @dataclass(frozen=True)
-class Seeds:
-    """Seeds of one study, by number: what was measured, and the headline's bundle where it is."""
+class Published:
+    """What a model's folder tells of. ``bundle``: the committed networks', if these are whole."""
 
-    metrics: Mapping[int, SeedMetrics]
-    bundles: Mapping[int, Path]
+    metrics: Metrics | None = None
+    bundle: Path | None = None
+
+    def is_of(self, recipe: Recipe, study: Study) -> bool:
+        """Return whether its seeds and those of ``recipe`` and ``study`` fit into one card."""
+        told = self.metrics
+        return told is not None and comparable(told.recipe, told.study) == comparable(recipe, study)
 
 
-def published(folder: Path, recipe: Recipe, study: Study) -> Seeds:
-    """Return the seeds of ``study`` in a model's folder that are of this recipe and study.
+def published(folder: Path) -> Published:
+    """Return what is in a model's folder.
 
     Raises:
-        ConfigError: its metrics are damaged.
+        ConfigError: metrics or bundle are damaged, or the bundle is of another seed than these say.
     """
-    told = _told(folder)
-    if told is None or comparable(told.recipe, told.study) != comparable(recipe, study):
-        return Seeds({}, {})
-    return Seeds(
-        {one.seed: one for one in told.seeds if one.seed in study.seeds},
-        {told.bundle.seed: folder / BUNDLE},
-    )
-
-
-def what_is_missing(folder: Path, metrics: Metrics, seeds: Seeds) -> str:
-    """Return why ``metrics`` of ``seeds`` may not take the folder's place; empty if they may.
-
-    The seed of the committed networks has to be there, and no seed may be lost.
-    """
-    wanted = metrics.study.bundle_seed
-    if wanted not in seeds.bundles:
-        return f"the networks of seed {wanted}, which are the committed ones, are not there"
-    told = _told(folder)
-    if metrics.is_whole or told is None:
-        return ""
-    if comparable(told.recipe, told.study) != comparable(metrics.recipe, metrics.study):
-        return f"its card is of another study, and of {list(metrics.study.seeds)} some remain"
-    lost = {one.seed for one in told.seeds} - {one.seed for one in metrics.seeds}
-    return f"its card has seed {min(lost)} too" if lost else ""
-
-
-def _told(folder: Path) -> Metrics | None:
     path = folder / METRICS_FILE
-    return load(Metrics, path) if path.is_file() else None
+    if not path.is_file():
+        return Published()
+    try:
+        told = load(Metrics, path)
+        if not (folder / BUNDLE).is_dir():
+            return Published(told)
+        seed = load_bundle(folder / BUNDLE).provenance["seed"]
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}\nWhat {folder} tells of cannot be kept; move {path.name} out of it, and all "
+            "seeds are measured anew"
+        ) from error
+    if seed != str(told.bundle.seed):
+        raise ConfigError(
+            f"{folder / BUNDLE}: networks of seed {seed}, where {path.name} tells of seed "
+            f"{told.bundle.seed}; restore both, or move {path.name} away to measure all seeds anew"
+        )
+    return Published(told, folder / BUNDLE)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Metrics of all seeds that there are, with the headline's networks of one of them.
+
+    ``missing``: why they may not take the place of what the model's folder tells of; empty if they
+    may.
+    """
+
+    metrics: Metrics
+    bundle_dir: Path
+    missing: str
+
+
+def join(
+    recipe: Recipe,
+    study: Study,
+    found: Mapping[int, tuple[SeedMetrics, Path]],
+    before: Published,
+) -> Joined:
+    """Join ``found``, metrics and headline's bundle by seed, with what was told before.
+
+    Published are the committed networks' seed and those that join it; a seed that was told of is
+    lost only where the study no longer wants it, or is another one, and whole.
+
+    Raises:
+        ConfigError: a bundle is damaged.
+    """
+    seeds, bundles = {}, {}
+    if before.metrics is not None and before.is_of(recipe, study):
+        seeds = {one.seed: one for one in before.metrics.seeds}
+        bundles = {} if before.bundle is None else {before.metrics.bundle.seed: before.bundle}
+    for seed, (one, bundle_dir) in found.items():
+        seeds[seed], bundles[seed] = one, bundle_dir
+    told = [seeds[seed] for seed in study.seeds if seed in seeds]
+    bundle_dir = bundles.get(study.bundle_seed, next(iter(bundles.values())))
+    metrics = assemble(recipe, study, told, bundle_dir=bundle_dir)
+    missing = ""
+    if study.bundle_seed not in bundles:
+        missing = (
+            f"the committed networks are to be those of seed {study.bundle_seed}; go on with "
+            f"--seeds {study.bundle_seed}"
+        )
+    elif before.metrics is not None and not metrics.is_whole and not before.is_of(recipe, study):
+        left = [seed for seed in study.seeds if seed not in seeds]
+        missing = f"its card is of another recipe or study; seeds {left} of this one remain"
+    return Joined(metrics, bundle_dir, missing)

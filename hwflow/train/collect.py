@@ -48,8 +48,8 @@ def _results(folder: Path) -> Iterator[tuple[str, _Files]]:
     for place in ("", PLACE):
         for weights in sorted((folder / place).glob("*.safetensors")):
             told = None if weights in named else intact_stage(folder, weights.stem, place=place)
-            if told is not None:
-                log, result = weights.with_suffix(".csv"), weights.with_suffix(".json")
+            log, result = weights.with_suffix(".csv"), weights.with_suffix(".json")
+            if told is not None and log.is_file():
                 yield told.key, _below(folder, (weights, log, result))
 
 

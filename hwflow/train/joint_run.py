@@ -55,8 +55,12 @@ class JointTask:
 
     @property
     def all_inputs(self) -> dict[str, Any]:
-        """What the key of the checkpoint is the hash of."""
-        return {self.recipe.stages[index].name: self.inputs[index] for index in self.trained}
+        """What the key of the checkpoint is the hash of: by stage, of those that have a log."""
+        names = {index: self.recipe.stages[index].name for index in self.trained}
+        return {
+            name if index in self.missing else f"{name}, to teach": self.inputs[index]
+            for index, name in names.items()
+        }
 
     @property
     def checkpoint(self) -> Path:

@@ -122,11 +122,12 @@ def take(name: str, key: str, folder: Path, known: Sequence[Path], *, place: str
         for path in sorted((other / place).glob("*.safetensors")):
             is_start = path.stem.endswith(_START)
             there = None if is_start else intact_stage(other, path.stem, place=place)
-            if there is None or there.key != key:
+            log = path.with_suffix(".csv")
+            if there is None or there.key != key or not log.is_file():
                 continue
             own = folder / place / f"{name}.safetensors"
             write_atomic(own, path.read_bytes())
-            write_atomic(own.with_suffix(".csv"), path.with_suffix(".csv").read_bytes())
+            write_atomic(own.with_suffix(".csv"), log.read_bytes())
             weights = str(own.relative_to(folder))
             told = there.model_copy(update={"name": name, "weights": weights})
             write_json(own.with_suffix(".json"), told)  # last: it tells of the others

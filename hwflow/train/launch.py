@@ -77,17 +77,19 @@ def computed(asked: Precision, device: DeviceKind) -> Precision:
     return asked
 
 
-@cache
 def multiplies_bf16() -> bool:
-    """Return whether torch multiplies in bf16 fast on this processor; warn once if not."""
+    """Return whether oneDNN, which torch computes with, has bf16 on this processor."""
     has_library: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    found = has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    if not found:
-        log.warning(
-            "precision: bf16: slow on this processor, which has no instructions for it; float32 is "
-            "taken instead"
-        )
-    return found
+    return has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+@cache
+def _tell_of_float32() -> None:
+    """Say so once in a process."""
+    log.warning(
+        "precision: bf16: slow on this processor, which has no instructions for it; float32 is "
+        "taken instead"
+    )
 
 
 def here(options: TrainOptions, precision: Precision) -> Fabric:
@@ -132,11 +134,14 @@ def end_with_parent(parent: int) -> None:
 
 def _fabric(options: TrainOptions, precision: Precision, *, devices: int, strategy: str) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    taken = computed(precision, options.device)
+    if taken is not precision:
+        _tell_of_float32()
     return Fabric(
         accelerator=options.device,
         devices=devices,
         strategy=strategy,
-        precision=_PRECISION[computed(precision, options.device)],
+        precision=_PRECISION[taken],
     )
 
 

@@ -23,12 +23,10 @@ class Unfinished:
 
     @property
     def logs(self) -> tuple[Path, ...]:
-        """Logs that its checkpoint goes on with; those of finished stages beside it are not."""
+        """The logs that its checkpoint goes on with."""
         stages = self.checkpoint.inputs if self.name == PLACE else (self.name,)
         paths = (self.folder / f"{stage}.csv" for stage in stages)
-        return tuple(
-            path for path in paths if path.is_file() and not path.with_suffix(".json").is_file()
-        )
+        return tuple(path for path in paths if path.is_file())
 
 
 def unfinished_in(folder: Path) -> Iterator[Unfinished]:

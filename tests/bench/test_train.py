@@ -58,7 +58,7 @@ def test_speed_figures_name_the_precision_and_have_one_goal():
 )
 def test_time_to_the_best_accuracy_of_plain_training(ours, value, holds, told):
     plain = [(50.0, 0.6), (90.0, 0.8), (120.0, 0.75)]  # the best is not the last
-    found = accuracy_figure("CNV", plain, ours, "1 thread")
+    found = accuracy_figure("CNV", plain, ours, "bf16", "1 thread")
     assert (found.value, found.holds) == (value, holds)
     assert "0.8000 of 5,000 frames, the best epoch's: 90 s in 3 epochs" in found.note
     assert re.search(told, found.note)

@@ -9,7 +9,7 @@ import yaml
 from tiny import stage_data
 
 from hwflow.config.base import load
-from hwflow.config.bundle import load_bundle
+from hwflow.config.bundle import load_bundle, sha256
 from hwflow.reproduce.card import card
 from hwflow.reproduce.metrics import METRICS_FILE, Metrics
 
@@ -140,6 +140,16 @@ def test_the_card_alone_is_written_from_the_metrics(done, hwflow, model):
     assert (model / "card.md").read_text() == text
 
 
+def logs(out, seed="seed*"):
+    """The logs with their wall times, which no second training has."""
+    found = out.glob(f"{seed}/*/train/**/*.csv")
+    return {str(path.relative_to(out)): path.read_bytes() for path in found}
+
+
+def hashes(model):
+    return {path.name: sha256(path) for path in (model / "bundle").iterdir()}
+
+
 @pytest.mark.slow
 def test_what_another_machine_trained_is_handed_on(done, hwflow, model, tmp_path):
     """One has trained seed 2, and seed 1 for another to go on from; the card is the same."""
@@ -153,18 +163,22 @@ def test_what_another_machine_trained_is_handed_on(done, hwflow, model, tmp_path
     second = hwflow(*line, "--seeds", "2", "--out", tmp_path / "out", "--known", there)
     assert second.code == 0, second.err
     assert "**Unfinished:**" in (other / "card.md").read_text()
-    assert "epoch" not in second.err, "all is known"
+    assert logs(tmp_path / "out") == logs(there, "seed2"), "all is known"
+    assert hashes(other) == hashes(model)
 
     kept = hwflow(*line, "--only", "trained", "--out", there, "--seeds", "1")
     assert kept.code == 0, kept.err
     files = [path for path in (other / "trained").rglob("*") if path.is_file()]
     assert kept.data["bytes"] == sum(path.stat().st_size for path in files)
+    refused = hwflow(*line, "--only", "trained", "--out", there, "--dry-run")
+    assert "--dry-run: --only trained trains nothing" in refused.err
     again = hwflow(*line, "--only", "trained", "--out", tmp_path / "none")
     assert again.data["bytes"] == kept.data["bytes"], "what was there stays"
 
     first = hwflow(*line, "--seeds", "1", "--out", tmp_path / "first")
     assert first.code == 0, first.err
-    assert "epoch" not in first.err
+    assert logs(tmp_path / "first") == logs(there, "seed1"), "all was handed on"
+    assert hashes(other) == hashes(model), "seed 1 has joined; the networks are those of seed 2"
     for ours, theirs in zip(load(Metrics, other / METRICS_FILE).seeds, whole.seeds, strict=True):
         for one, two in zip(ours.variants, theirs.variants, strict=True):
             assert one == two

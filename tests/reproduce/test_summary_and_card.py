@@ -16,7 +16,7 @@ from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.card import card, write_documents
 from hwflow.reproduce.compare import mark_front
 from hwflow.reproduce.curve import draw
-from hwflow.reproduce.folder import old_folder, settle
+from hwflow.reproduce.folder import kept_while_replaced, settle
 from hwflow.reproduce.headline import read_models, table
 from hwflow.reproduce.metrics import METRICS_FILE, Limited, Metrics
 from hwflow.reproduce.summary import reached, summarise
@@ -207,11 +207,11 @@ def test_a_folder_that_publishing_was_killed_over_comes_back(tmp_path):
     folder = tmp_path / "model"
     settle(folder)
     assert not folder.exists(), "there is nothing to bring back"
-    old_folder(folder).mkdir()
-    (old_folder(folder) / "recipe.yaml").write_text("1")
+    kept_while_replaced(folder).mkdir()
+    (kept_while_replaced(folder) / "recipe.yaml").write_text("1")
     settle(folder)
     assert (folder / "recipe.yaml").read_text() == "1"
-    old_folder(folder).mkdir()
+    kept_while_replaced(folder).mkdir()
     settle(folder)
     assert (folder / "recipe.yaml").is_file(), "what is there stays"
 

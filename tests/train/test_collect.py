@@ -159,7 +159,17 @@ def test_what_is_damaged_or_half_done_is_left(trainings, tmp_path):
     train(recipe(FIRST, LAST), broken, known=[trainings["alone"]])
     with (broken / "stage1.safetensors").open("ab") as file:
         file.write(b"x")
-    (broken / "stage0.json").unlink()
-    collect({"x": broken}, tmp_path / "kept")
-    assert {name.split(".")[0] for name in names(tmp_path / "kept")} <= {"x/stage0"}
-    assert not any(name == "x/stage0.safetensors" for name in names(tmp_path / "kept"))
+    (broken / "stage0.csv").unlink()
+    (broken / "stage0.start.csv").unlink(missing_ok=True)
+    assert collect({"x": broken}, tmp_path / "kept") == 0
+    said = []
+    train(
+        recipe(FIRST, LAST),
+        tmp_path / "new",
+        known=[broken],
+        progress=lambda what, *_: said.append(what),
+    )
+    assert {what.split(":")[0] for what in said if "epoch" in what} == {
+        "train stage0",
+        "train stage1",
+    }

@@ -196,7 +196,16 @@ def test_a_teacher_that_is_there_keeps_its_log(pruned, tmp_path):
     log = folder / "joint" / "stage1.csv"
     log.write_text("as it was")
     (folder / "joint" / "stage0.json").unlink()
-    train(told, folder, options=OFTEN)
+
+    def stop(what, *_):
+        if "train joint: epoch 2 of 3" in what:
+            raise InterruptedTrainingError
+
+    with pytest.raises(InterruptedTrainingError):
+        train(told, folder, options=OFTEN, progress=stop)
+    said = []
+    train(told, folder, options=OFTEN, progress=lambda what, *_: said.append(what))
+    assert "epoch 2 of 3" in next(what for what in said if "epoch" in what)
     assert log.read_text() == "as it was"
     assert files(folder) == files(theirs)
     assert len((folder / "joint" / "stage0.csv").read_text().splitlines()) == 1 + 3

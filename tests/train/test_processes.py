@@ -17,6 +17,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.config.train_options import DeviceKind
 from hwflow.errors import ConfigError
 from hwflow.train import TrainOptions, train
+from hwflow.train.launch import multiplies_bf16
 
 pytestmark = pytest.mark.train
 
@@ -78,6 +79,7 @@ def test_two_processes_prune_jointly_what_one_does(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not multiplies_bf16(), reason="this processor has no bf16")
 def test_two_processes_train_in_bf16_on_a_batch_of_an_odd_number(tmp_path):
     """1,137 frames in a batch of 4,096: each process takes 568."""
     training = {"epochs": 2, "lr": 0.01, "batch_size": 4096, "precision": "bf16"}
