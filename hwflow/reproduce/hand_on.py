@@ -28,8 +28,11 @@ def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[P
     found: list[tuple[str, Path]] = []
     for seed in seeds:
         base = root.absolute() / f"seed{seed}"
-        every = trainings(base)
-        found += [(f"seed{seed}/{each.relative_to(base).parts[0]}", each) for each in every]
+        for each in trainings(
+            base
+        ):  # …/<variant>/train, or not finished …/<variant>/.train.partial
+            variant = next(iter(each.relative_to(base).parts), ".")
+            found.append((f"seed{seed}/{variant}", each))
     for path in known:
         found += [(_below(path, training), training) for training in known_trainings(path)]
     found += [(_below(place, training), training) for training in trainings(place)]

@@ -51,6 +51,8 @@ def test_cifar10_is_held_against_what_was_to_be_reached():
     assert goals == {
         "joint.stage0_accuracy": (0.74, None),
         "joint.last_accuracy": (0.885, None),
+        "joint.within_0.5_loss_of_unpruned": (None, 0.002),
+        "joint.within_0.5_bops_of_unpruned": (None, 0.5),
         "pruned.minutes": (None, 150),
         "mismatches": (None, 0),
     }
