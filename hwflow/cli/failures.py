@@ -14,7 +14,8 @@ from hwflow.cli.session import session
 from hwflow.errors import ConfigError, HwflowError, ToolNotFoundError, VerificationError
 
 INTERRUPTED = 130
-NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+NO_ACCESS |= {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}
 
 
 def missing_package(error: ModuleNotFoundError) -> ToolNotFoundError:
@@ -37,7 +38,7 @@ def disk_error(error: OSError) -> ConfigError | None:
     if error.errno in NO_ACCESS:
         return ConfigError(
             f"{where}: cannot be read or written ({error.strerror}); "
-            "check its permissions, or choose another folder with --out"
+            "check what is there and its permissions, or choose another folder with --out"
         )
     return None
 

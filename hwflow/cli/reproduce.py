@@ -17,6 +17,7 @@ from hwflow.config.recipe import Recipe
 from hwflow.config.study import STUDY_FILE, Study
 from hwflow.config.train_options import TrainOptions
 from hwflow.errors import ConfigError
+from hwflow.reproduce.figure_names import check_goals
 from hwflow.reproduce.folder import TRAINED, settle
 from hwflow.reproduce.trainings import trainings
 from hwflow.reproduce.variants import headline
@@ -50,6 +51,8 @@ def reproduce(
     """
     if only not in (None, METRICS, CARD, TRAINED):
         raise ConfigError(f"--only {only}: expected {METRICS}, {CARD} or {TRAINED}")
+    if dry_run and only in (CARD, TRAINED):
+        raise ConfigError(f"--dry-run: --only {only} trains nothing; leave one of them out")
     folder = find_model(model)
     if only == CARD:
         _card(output, folder)
@@ -58,11 +61,10 @@ def reproduce(
     chosen = _seeds(study, seeds)
     root = out or OUT / "reproduce" / recipe.name
     if only == TRAINED:
-        if dry_run:
-            raise ConfigError(f"--dry-run: --only {TRAINED} trains nothing; leave one of them out")
         _hand_on(output, folder, root, chosen, known)
         return
-    before = None if dry_run else _published(folder)
+    check_goals(recipe, study)
+    before = _published(folder)
     if trainings(folder / TRAINED):
         known = (*known, folder / TRAINED)
     plan = [
@@ -76,7 +78,6 @@ def reproduce(
         if only == METRICS:
             _refuse_untrained(each)
         _run(output, each)
-    assert before is not None, "this is no dry run"
     _write(output, _joined(recipe, study, plan, before), folder=folder, root=root)
 
 
@@ -109,10 +110,11 @@ def find_model(told: str) -> Path:
     """
     checkout = Path(str(resources.files("hwflow"))).parent
     roots = [Path("models"), checkout / "models"]
-    for path in (Path(told), *(root / told for root in roots)):
-        settle(path)
+    for path in (Path(told).resolve(), *((root / told).resolve() for root in roots)):
+        if path.name:  # the root of the file system is no model
+            settle(path)
         if (path / STUDY_FILE).is_file() and (path / RECIPE_FILE).is_file():
-            return path.absolute()
+            return path
     there = {path.parent.name for root in roots for path in root.glob(f"*/{STUDY_FILE}")}
     raise ConfigError(
         f"{told}: expected a folder with {RECIPE_FILE} and {STUDY_FILE}, or the name of such a "

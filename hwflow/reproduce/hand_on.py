@@ -12,6 +12,8 @@ from hwflow.reproduce.folder import TRAINED, kept_while_replaced, partial_of, se
 from hwflow.reproduce.trainings import known_trainings, trainings
 from hwflow.train.collect import collect
 
+_TRAININGS = (".safetensors", ".csv", ".json", ".pt", ".pt.before", ".part")
+
 
 def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[Path] = ()) -> int:
     """Put each result once into the model's folder, and return the bytes there.
@@ -24,6 +26,8 @@ def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[P
             ``known``.
     """
     settle(model_dir)
+    if (model_dir / TRAINED).exists() and not (model_dir / TRAINED).is_dir():
+        raise ConfigError(f"{model_dir / TRAINED}: not a folder; move it away")
     place, work = model_dir / TRAINED, partial_of(model_dir / TRAINED)
     found: list[tuple[str, Path]] = []
     for seed in seeds:
@@ -40,6 +44,8 @@ def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[P
     for path in (work, old):
         shutil.rmtree(path, ignore_errors=True)
     size = collect(_named(found), work)
+    if size and place.is_dir():
+        _keep_the_rest(place, work)
     if not size:
         raise ConfigError(
             f"{model_dir}: nothing of it is trained yet; begin with `hwflow reproduce`"
@@ -49,6 +55,15 @@ def hand_on(model_dir: Path, root: Path, seeds: Iterable[int], known: Iterable[P
     work.rename(place)
     shutil.rmtree(old, ignore_errors=True)
     return size
+
+
+def _keep_the_rest(place: Path, work: Path) -> None:
+    """Keep files that are no training's, such as notes."""
+    for path in place.rglob("*"):
+        if path.is_file() and not path.name.endswith(_TRAININGS):
+            own = work / path.relative_to(place)
+            own.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, own)
 
 
 def _below(root: Path, training: Path) -> str:

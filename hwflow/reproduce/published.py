@@ -37,13 +37,13 @@ def published(folder: Path) -> Published:
         ConfigError: metrics or bundle are damaged, or the bundle is of another seed than these say.
     """
     path = folder / METRICS_FILE
-    if not path.is_file():
+    if not path.exists():
         return Published()
     try:
         told = load(Metrics, path)
-        if not (folder / BUNDLE).is_dir():
+        if not (folder / BUNDLE).exists():
             return Published(told)
-        seed = load_bundle(folder / BUNDLE).provenance["seed"]
+        seed = load_bundle(folder / BUNDLE).provenance.get("seed")
     except ConfigError as error:
         raise ConfigError(
             f"{error}\nWhat {folder} tells of cannot be kept; move {path.name} out of it, and all "

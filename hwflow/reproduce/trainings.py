@@ -44,6 +44,8 @@ def _weights(folder: Path) -> Iterator[str]:
     """Yield the weights that results in ``folder`` tell of, from the training's own."""
     for path in folder.glob("*.json"):
         try:
-            yield json.loads(path.read_bytes())["weights"]
-        except (ValueError, KeyError, TypeError):
+            told = json.loads(path.read_bytes())["weights"]
+        except (OSError, ValueError, KeyError, TypeError):
             continue
+        if isinstance(told, str):
+            yield told

@@ -22,6 +22,11 @@ class Unfinished:
     checkpoint: Checkpoint
 
     @property
+    def reached(self) -> tuple[int, int]:
+        """Phases and epochs that are done."""
+        return self.checkpoint.phase, self.checkpoint.epoch
+
+    @property
     def logs(self) -> tuple[Path, ...]:
         """The logs that its checkpoint goes on with."""
         stages = self.checkpoint.inputs if self.name == PLACE else (self.name,)
@@ -39,15 +44,19 @@ def unfinished_in(folder: Path) -> Iterator[Unfinished]:
 
 
 def take_unfinished(name: str, key: str, folder: Path, known: Sequence[Path]) -> None:
-    """Copy the furthest run of ``key`` in ``known`` to ``folder``, if that has none of ``name``."""
+    """Copy the furthest run of ``key`` in ``known`` to ``folder``, if that is not as far itself.
+
+    Without effect where ``folder`` has a run of something else as ``name``.
+    """
     own = checkpoint_path(folder, name)
-    if last_checkpoint(own) is not None:
+    there = last_checkpoint(own)
+    if there is not None and there.key != key:
         return
     every = (each for other in known if other.is_dir() for each in unfinished_in(other))
     same = [each for each in every if each.checkpoint.key == key]
-    if not same:
+    best = max(same, key=lambda each: each.reached, default=None)
+    if best is None or (there is not None and (there.phase, there.epoch) >= best.reached):
         return
-    best = max(same, key=lambda each: (each.checkpoint.phase, each.checkpoint.epoch))
     for log in best.logs:
         renamed = log.name if best.name == PLACE else f"{name}.csv"
         write_atomic(folder / renamed, log.read_bytes())

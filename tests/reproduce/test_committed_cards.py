@@ -15,6 +15,7 @@ from hwflow.config.study import Study
 from hwflow.reproduce.assemble import to_json
 from hwflow.reproduce.card import card
 from hwflow.reproduce.curve import draw
+from hwflow.reproduce.figure_names import check_goals, figure_names
 from hwflow.reproduce.headline import PLACE, read_models, table
 from hwflow.reproduce.metrics import METRICS_FILE, Metrics
 from hwflow.reproduce.summary import reached, summarise
@@ -59,6 +60,14 @@ def test_summary_and_goals_follow_from_the_seeds(model):
     assert metrics.goals == goals
 
 
+def test_every_figure_is_one_that_goals_may_name_before_anything_is_trained(model):
+    _, metrics = model
+    names = figure_names(metrics.recipe, metrics.study)
+    assert set(metrics.summary) <= names
+    lacking = {name.partition(".")[2] for name in names - set(metrics.summary)}
+    assert all("_loss_" in n or "_bops_" in n or "_equal_" in n for n in lacking), "limits not kept"
+
+
 def test_the_metrics_are_of_recipe_study_and_networks_beside_them(model):
     folder, metrics = model
     assert metrics.recipe == load(Recipe, folder / "recipe.yaml")
@@ -89,5 +98,6 @@ def test_a_study_that_lacks_seeds_says_so_wherever_it_is_told(model):
 
 
 @pytest.mark.parametrize("name", STUDIED)
-def test_every_study_can_be_read(name):
-    load(Study, MODELS / name / "study.yaml")
+def test_every_study_can_be_read_and_its_goals_are_of_figures(name):
+    study = load(Study, MODELS / name / "study.yaml")
+    check_goals(load(Recipe, MODELS / name / "recipe.yaml"), study)

@@ -52,6 +52,29 @@ def test_two_folders_of_one_name_are_both_there(trained, tmp_path):
     assert hand_on(model, root, [1]) == size, "and is there once"
 
 
+def test_what_is_no_training_stays(trained, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(trained / "first", model / "trained" / "first")
+    (model / "trained" / "NOTES.md").write_text("mine")
+    hand_on(model, tmp_path / "none", [])
+    assert (model / "trained" / "NOTES.md").read_text() == "mine"
+    shutil.rmtree(model / "trained")
+    (model / "trained").write_text("a file")
+    with pytest.raises(ConfigError, match="trained: not a folder; move it away"):
+        hand_on(model, tmp_path / "none", [], [trained])
+    assert (model / "trained").read_text() == "a file"
+
+
+def test_junk_beside_trainings_is_no_training(trained, tmp_path):
+    place = tmp_path / "joint"
+    place.mkdir()
+    (place / "x.safetensors").write_text("")
+    for name, text in (("number", '{"weights": 5}'), ("list", "[1]"), ("broken", "{")):
+        (place / f"{name}.json").write_text(text)
+    (place / "folder.json").mkdir()
+    assert trainings(tmp_path) == [place]
+
+
 def test_other_seeds_are_left(trained, tmp_path):
     shutil.copytree(trained / "first", tmp_path / "out" / "seed1" / "separate" / "train")
     with pytest.raises(ConfigError, match="nothing of it is trained yet"):

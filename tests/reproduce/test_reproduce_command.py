@@ -8,8 +8,10 @@ import pytest
 import yaml
 from tiny import stage_data
 
+from hwflow.cli.reproduce import find_model
 from hwflow.config.base import load
 from hwflow.config.bundle import load_bundle, sha256
+from hwflow.errors import ConfigError
 from hwflow.reproduce.card import card
 from hwflow.reproduce.metrics import METRICS_FILE, Metrics
 
@@ -187,6 +189,33 @@ def test_what_another_machine_trained_is_handed_on(done, hwflow, model, tmp_path
     assert not (other / "trained").exists(), "the study is done"
 
 
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_a_goal_of_no_figure_is_refused_before_anything_is_trained(hwflow, tmp_path, dry_run):
+    goals = [{"figure": "joint.stage0_acuracy", "at_least": 0.5}]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY | {"goals": goals}))
+    told = hwflow("reproduce", tmp_path, "--out", tmp_path / "out", "--json", *dry_run)
+    assert told.code == 2
+    assert "study.yaml: goals.0: no figure 'joint.stage0_acuracy'" in told.err
+    assert "joint.stage0_accuracy" in told.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("way", ["../{name}", "link", "."])
+def test_a_model_is_found_whatever_leads_to_it(model, monkeypatch, way):
+    """Its folder is replaced as a whole: what is replaced must be the folder itself."""
+    monkeypatch.chdir(model)
+    if way == "link":
+        (model.parent / "link").symlink_to(model)
+        way = str(model.parent / "link")
+    try:
+        assert find_model(way.format(name=model.name)) == model.resolve()
+    finally:
+        (model.parent / "link").unlink(missing_ok=True)
+    with pytest.raises(ConfigError, match="expected a folder with recipe"):
+        find_model("/")
+
+
 def test_nothing_trained_is_nothing_to_hand_on(hwflow, model, tmp_path):
     told = hwflow("reproduce", model, "--only", "trained", "--out", tmp_path, "--json")
     assert told.code == 2
@@ -207,6 +236,7 @@ def test_what_is_not_trained_is_not_measured(hwflow, model, tmp_path):
         (["{model}", "--seeds", "7"], "--seeds: 7 is not one of the study's, [1, 2]"),
         (["{model}", "--known", "{model}"], "no trained stages below it"),
         (["{model}", "--seeds", "a"], "--seeds a: expected numbers"),
+        (["{model}", "--only", "card", "--dry-run"], "--dry-run: --only card trains nothing"),
         (["{model}", "--only", "plots"], "--only plots: expected metrics, card or trained"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from tiny import recipe, stage_data
 
@@ -125,12 +127,19 @@ def test_what_was_interrupted_goes_on_elsewhere(tmp_path, at, log):
     assert rows(tmp_path / "other" / log) == rows(tmp_path / "whole" / log)
 
 
-def test_the_furthest_run_is_taken_and_a_run_of_ones_own_before_it(tmp_path):
+def test_the_furthest_run_is_taken_ones_own_among_them(tmp_path):
     told = recipe(LAST | {"training": {"epochs": 3, "lr": 0.02}})
     for epoch in (2, 3):
         stopped(told, tmp_path / str(epoch), f"epoch {epoch} of 3")
     both = [tmp_path / "2", tmp_path / "3"]
-    for name, known, first in (("new", both, "epoch 3"), ("2", [tmp_path / "3"], "epoch 2")):
+    collect({"less": both[0], "more": both[1]}, tmp_path / "kept")
+    assert [path.parent.name for path in (tmp_path / "kept").rglob("*.pt")] == ["more"]
+    shutil.copytree(both[1], tmp_path / "own")
+    for name, known, first in (
+        ("new", both, "epoch 3"),
+        ("own", both[:1], "epoch 3"),
+        ("2", both[1:], "epoch 3"),
+    ):
         said = []
         train(told, tmp_path / name, known=known, progress=lambda what, *_, s=said: s.append(what))
         assert first in next(what for what in said if "epoch" in what)
