@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from hwflow.reproduce.trainings import trainings
 from hwflow.reproduce.variants import headline
 
 if TYPE_CHECKING:  # comes with numpy and the report, which a command line alone does not need
-    from hwflow.reproduce.metrics import Metrics
+    from hwflow.reproduce.metrics import Metrics, SeedMetrics
     from hwflow.reproduce.published import Joined, Published
 
 RECIPE_FILE = "recipe.yaml"
@@ -72,7 +73,7 @@ def reproduce(
         for seed in chosen
     ]
     if dry_run:
-        _tell_plan(output, plan, root)
+        _tell_plan(output, plan, root, told=before.seeds(recipe, study))
         return
     for each in plan:
         if only == METRICS:
@@ -151,8 +152,13 @@ def _refuse_untrained(plan: SeedJobs) -> None:
             )
 
 
-def _tell_plan(output: Output, plan: list[SeedJobs], root: Path) -> None:
-    """Say what is done and what remains; what reads a step that remains, remains too."""
+def _tell_plan(
+    output: Output, plan: list[SeedJobs], root: Path, *, told: Mapping[int, SeedMetrics]
+) -> None:
+    """Say what is done and what remains; what reads a step that remains, remains too.
+
+    ``told``: seeds that the card has.
+    """
     rows: list[Data] = []
     for each in plan:
         missing: set[Path] = set()
@@ -169,8 +175,17 @@ def _tell_plan(output: Output, plan: list[SeedJobs], root: Path) -> None:
         + ("done" if row["done"] else "remains")
         for row in rows
     ]
-    told = {"command": "reproduce", "out": shown(root), "dry_run": True, "steps": rows}
-    output.result(told, "\n".join([*lines, f"{remaining} of {len(rows)} steps remain"]))
+    lines.append(f"{remaining} of {len(rows)} steps remain in {shown(root)}")
+    if told:
+        lines.append(f"the card has seeds {sorted(told)} already; --seeds adds others to them")
+    data = {
+        "command": "reproduce",
+        "out": shown(root),
+        "dry_run": True,
+        "steps": rows,
+        "told": sorted(told),
+    }
+    output.result(data, "\n".join(lines))
 
 
 def _joined(recipe: Recipe, study: Study, plan: list[SeedJobs], before: Published) -> Joined:

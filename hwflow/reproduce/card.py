@@ -111,7 +111,7 @@ def _goal(told: CalibrationRecipe) -> str:
     if isinstance(told, ExitRateCalibration):
         return f"shares of {told.exit_rate} leave at the decisions"
     if isinstance(told, CostCalibration):
-        return f"a frame takes {told.bops / 1e6:g} M BOPs at most, on average"
+        return f"frames take {told.bops / 1e6:g} M BOPs on average, or fewer"
     sure = f", with confidence {told.confidence}" if isinstance(told, EpsBoundCalibration) else ""
     if isinstance(told, EpsBoundCalibration) or told.criterion == "losses":
         lost = "of them are wrong that the last stage gets right"

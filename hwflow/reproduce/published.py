@@ -29,6 +29,12 @@ class Published:
         told = self.metrics
         return told is not None and comparable(told.recipe, told.study) == comparable(recipe, study)
 
+    def seeds(self, recipe: Recipe, study: Study) -> dict[int, SeedMetrics]:
+        """Return those of its seeds that fit into a card of ``recipe`` and ``study``."""
+        if self.metrics is None or not self.is_of(recipe, study):
+            return {}
+        return {one.seed: one for one in self.metrics.seeds if one.seed in study.seeds}
+
 
 def published(folder: Path) -> Published:
     """Return what is in a model's folder.
@@ -84,10 +90,9 @@ def join(
     Raises:
         ConfigError: a bundle is damaged.
     """
-    seeds, bundles = {}, {}
-    if before.metrics is not None and before.is_of(recipe, study):
-        seeds = {one.seed: one for one in before.metrics.seeds}
-        bundles = {} if before.bundle is None else {before.metrics.bundle.seed: before.bundle}
+    seeds, bundles = before.seeds(recipe, study), {}
+    if before.metrics is not None and before.bundle is not None and seeds:
+        bundles[before.metrics.bundle.seed] = before.bundle
     for seed, (one, bundle_dir) in found.items():
         seeds[seed], bundles[seed] = one, bundle_dir
     told = [seeds[seed] for seed in study.seeds if seed in seeds]

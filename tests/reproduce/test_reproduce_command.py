@@ -126,6 +126,7 @@ def test_a_second_run_does_nothing_again(done, hwflow, model):
     plan = json.loads(hwflow(*line, "--dry-run").out)
     assert len(plan["steps"]) == 2 * (2 * len(VARIANTS) + len(EXPORTED) + 1)
     assert all(step["done"] for step in plan["steps"])
+    assert plan["told"] == [1, 2]
     before = (model / METRICS_FILE).read_bytes()
     again = hwflow(*line, "--only", "metrics")
     assert again.code == 0, again.err
