@@ -48,14 +48,14 @@ def take_unfinished(name: str, key: str, folder: Path, known: Sequence[Path]) ->
 
     Without effect where ``folder`` has a run of something else as ``name``.
     """
-    own = checkpoint_path(folder, name)
-    there = last_checkpoint(own)
-    if there is not None and there.key != key:
-        return
     every = (each for other in known if other.is_dir() for each in unfinished_in(other))
     same = [each for each in every if each.checkpoint.key == key]
-    best = max(same, key=lambda each: each.reached, default=None)
-    if best is None or (there is not None and (there.phase, there.epoch) >= best.reached):
+    if not same:
+        return  # without a look at one's own: who reads it next tells of what is damaged
+    best = max(same, key=lambda each: each.reached)
+    own = checkpoint_path(folder, name)
+    there = last_checkpoint(own)
+    if there is not None and (there.key != key or (there.phase, there.epoch) >= best.reached):
         return
     for log in best.logs:
         renamed = log.name if best.name == PLACE else f"{name}.csv"
